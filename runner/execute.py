@@ -1,0 +1,153 @@
+"""Carry out a plan: train what is missing, super-resolve, record; a failed run never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from runner.images import LoadedImage
+from runner.plan import LevelTraining, Plan, Run, note_name
+from runner.progress import Progress, duration
+from runner.record import record_failure, record_image, record_profile, record_run
+from runner.results import Results
+from runner.store import DamagedError, Kind, Store
+from runner.worker import super_resolve_task, train_task
+from singan.errors import UserError
+from singan.level import LOSS_NAMES, EpochReport
+
+_RECONSTRUCTION = LOSS_NAMES.index("reconstruction")
+_MAX_REPAIRS = 20
+"""Damaged entries mended per run before it counts as failed: a dying disk must not loop."""
+
+
+@dataclass
+class Outcome:
+    """What became of the runs."""
+
+    done: int = 0
+    trained: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    """Reason by run."""
+
+
+@dataclass
+class Execution:
+    """One process working through a plan."""
+
+    plan: Plan
+    images: Mapping[str, LoadedImage]
+    store: Store
+    device: torch.device
+    progress: Progress
+    force: bool = False
+    """Do finished work again."""
+    outcome: Outcome = field(default_factory=Outcome)
+    _failed_levels: dict[str, str] = field(default_factory=dict)
+    _fresh: set[str] = field(default_factory=set)
+    """Keys of the work done here, which `force` need not do twice."""
+
+    def run_all(self, results: Results, command_of: Callable[[Run], str]) -> Outcome:
+        """Carry out every run and record it in `results`."""
+        record_profile(results, self.plan.profile)
+        for name, factor in sorted({(run.image, run.factor) for run in self.plan.runs}):
+            record_image(results, self.images[name], factor)
+        self.progress.begin(self._work_left())
+        for run in self.plan.runs:
+            reason = self.carry_out(run)
+            if reason is None:
+                record_run(results, run, self.plan, self.store, command_of(run))
+                self.outcome.done += 1
+            else:
+                record_failure(results, run, self.plan, self.store, command_of(run), reason)
+                self.outcome.failures[str(run)] = reason
+                self.progress.say(f"FAILED {run}: {reason}")
+            self._note(run, reason)
+        return self.outcome
+
+    def carry_out(self, run: Run) -> str | None:
+        """Get a run's levels and picture into the store; the reason if that fails."""
+        for _ in range(_MAX_REPAIRS):
+            try:
+                for key in run.levels:
+                    self._ensure_level(run, self.plan.levels[key])
+                self._ensure_output(run)
+            except DamagedError as damaged:
+                self.store.set_aside(damaged)
+                self.progress.say(f"{damaged}; set aside, doing it again")
+            except UserError as error:
+                return str(error)
+            except (torch.OutOfMemoryError, MemoryError):
+                return f"out of memory on {self.device}"
+            except (RuntimeError, ValueError) as error:  # torch's own, e.g. an operation the device lacks
+                return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            else:
+                return None
+        return "the store damages what is written to it"
+
+    def _ensure_level(self, run: Run, task: LevelTraining) -> None:
+        if task.key in self._failed_levels:
+            raise UserError(self._failed_levels[task.key])
+        if self._is_done("levels", task.key):
+            return
+        below = run.levels[: task.level]
+        with self.store.lock(task.key):
+            if self._is_done("levels", task.key):
+                return  # another process trained it while this one waited
+            self.progress.start(f"{run}, level {task.level} of {task.geometry.last} ({task.size})", task.cost)
+            try:
+                train_task(task, below, self.images[task.image], self.store, self.device, self._on_epoch)
+            except DamagedError:
+                raise
+            except UserError as error:
+                self._failed_levels[task.key] = f"level {task.level}: {error}"
+                raise UserError(self._failed_levels[task.key]) from None
+        self._fresh.add(task.key)
+        self.outcome.trained += 1
+        entry = self.store.find("levels", task.key)
+        assert entry is not None
+        stopped = ", stopped early" if entry.facts["stopped_early"] else ""
+        self.progress.finish(f"trained in {duration(entry.facts['seconds'])}{stopped}")
+
+    def _ensure_output(self, run: Run) -> None:
+        task = run.output
+        if self._is_done("outputs", task.key):
+            return
+        with self.store.lock(task.key):
+            if self._is_done("outputs", task.key):
+                return
+            self.progress.start(f"{run}, super-resolution x{task.factor:g}", task.cost)
+            geometry = self.plan.levels[task.top].geometry
+            super_resolve_task(
+                task, geometry, self.images[run.image], self.store, self.device, self._on_step
+            )
+        self._fresh.add(task.key)
+        self.progress.finish("super-resolved")
+
+    def _is_done(self, kind: Kind, key: str) -> bool:
+        if self.force and key not in self._fresh:
+            return False
+        return self.store.find(kind, key) is not None
+
+    def _work_left(self) -> float:
+        levels = sum(task.cost for key, task in self.plan.levels.items() if not self._is_done("levels", key))
+        outputs = {run.output.key: run.output for run in self.plan.runs}
+        return levels + sum(
+            task.cost for key, task in outputs.items() if not self._is_done("outputs", key)
+        )
+
+    def _on_epoch(self, report: EpochReport) -> None:
+        if self.progress.wants_update():
+            loss = float(report.losses[_RECONSTRUCTION])
+            detail = f"epoch {report.epochs_done} of {report.epochs}, reconstruction loss {loss:.4g}"
+            self.progress.update(report.epochs_done / report.epochs, detail)
+
+    def _on_step(self, done: int, steps: int) -> None:
+        if self.progress.wants_update():
+            self.progress.update(done / steps, f"step {done} of {steps}")
+
+    def _note(self, run: Run, reason: str | None) -> None:
+        levels = {str(self.plan.levels[key].level): dict(self.plan.levels[key].fields) for key in run.levels}
+        self.store.write_note(note_name(self.plan, run), {"failure": reason, "levels": levels})
+

@@ -1,0 +1,55 @@
+"""Enlarge one's own picture: a plan of a single run whose result is a file, not a record."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import PIL.Image
+
+from runner.images import LoadedImage
+from runner.plan import Plan
+from runner.progress import showing_progress
+from runner.store import Store
+from singan.errors import UserError
+from singan.geometry import Size
+
+if TYPE_CHECKING:
+    from runner.worker import DeviceName
+
+
+def check_output(output: Path) -> None:
+    """Refuse an output that could not be written, before training for it; raises `UserError`."""
+    PIL.Image.init()
+    writable = {suffix for suffix, kind in PIL.Image.EXTENSION.items() if kind in PIL.Image.SAVE}
+    if output.suffix.lower() not in writable:
+        raise UserError(
+            f'cannot write a "{output.suffix}" picture', where=str(output), right="end it in .png or .webp"
+        )
+    folder = output.resolve().parent
+    if output.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        reason = "is a folder" if output.is_dir() else "lies in no folder that can be written"
+        raise UserError(reason, where=str(output), right="name a file in an existing folder")
+
+
+def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, output: Path) -> Size:
+    """Carry out the plan's only run and write its picture; returns the picture's size.
+
+    Raises `UserError` when training fails.
+    """
+    from runner.execute import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
+    from runner.worker import choose_device, stored_picture  # noqa: PLC0415
+
+    (run,) = plan.runs
+    with showing_progress() as progress:
+        execution = Execution(plan, {image.id: image}, store, choose_device(device), progress)
+        reason = execution.carry_out(run)
+    if reason is not None:
+        raise UserError(reason, where=str(run))
+    picture = stored_picture(store, run.output.key)
+    try:
+        picture.save(output)
+    except OSError as error:
+        raise UserError(f"cannot be written: {error}", where=str(output)) from None
+    return Size(picture.height, picture.width)

@@ -1,0 +1,150 @@
+"""Telling a person how long work goes: a live display in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+_PLAIN_INTERVAL_s = 15.0
+_LIVE_INTERVAL_s = 0.2
+
+
+class Progress(Protocol):
+    """What execution reports to. Work is in the plan's unit of cost."""
+
+    def begin(self, work: float) -> None:
+        """Before the first task."""
+
+    def start(self, label: str, cost: float) -> None:
+        """A task begins."""
+
+    def wants_update(self) -> bool:
+        """Whether `update` would show anything now: ask before paying for a detail."""
+
+    def update(self, fraction: float, detail: str) -> None:
+        """How much of the task is done."""
+
+    def finish(self, outcome: str) -> None:
+        """The task ended; `outcome` in words."""
+
+    def say(self, line: str) -> None:
+        """Something worth a line of its own."""
+
+
+def duration(seconds: float) -> str:
+    """`2 h 05 min`, `3 min 20 s`, `4.2 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class _Clock:
+    """Estimates the time left from the cost done so far."""
+
+    def __init__(self, work: float) -> None:
+        self.work, self.done, self.started = work, 0.0, time.monotonic()
+
+    def left(self, running: float = 0.0) -> str:
+        """Time left when `running` of the current task's cost is done."""
+        done = self.done + running
+        elapsed = time.monotonic() - self.started
+        if done <= 0 or elapsed < 2:
+            return "estimating the time left"
+        return f"about {duration(elapsed * max(self.work - done, 0) / done)} left"
+
+
+class PlainProgress:
+    """Lines for logs: one when a task ends, and one now and then while it runs."""
+
+    def __init__(self) -> None:
+        self._clock = _Clock(0)
+        self._label, self._cost, self._shown = "", 0.0, 0.0
+
+    def begin(self, work: float) -> None:
+        self._clock = _Clock(work)
+
+    def start(self, label: str, cost: float) -> None:
+        self._label, self._cost, self._shown = label, cost, time.monotonic()
+
+    def wants_update(self) -> bool:
+        return time.monotonic() - self._shown > _PLAIN_INTERVAL_s
+
+    def update(self, fraction: float, detail: str) -> None:
+        self._shown = time.monotonic()
+        self.say(f"{self._label}: {fraction:.0%}, {detail}, {self._clock.left(fraction * self._cost)}")
+
+    def finish(self, outcome: str) -> None:
+        self._clock.done += self._cost
+        self.say(f"{self._label}: {outcome}, {self._clock.left()}")
+
+    def say(self, line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+class LiveProgress:
+    """A bar for all the work and one for the current task."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, TextColumn  # noqa: PLC0415  (only a terminal needs rich)
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+        self._bars = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}%"),
+            TextColumn("{task.fields[detail]}", markup=False),
+            refresh_per_second=5,
+        )
+        self._clock = _Clock(0)
+        self._all = self._bars.add_task("all", total=None, detail="")
+        self._one = self._bars.add_task("", total=1.0, detail="", visible=False)
+        self._label, self._cost, self._shown = "", 0.0, 0.0
+
+    def begin(self, work: float) -> None:
+        self._clock = _Clock(work)
+        self._bars.update(self._all, total=work or 1.0, completed=0)
+
+    def start(self, label: str, cost: float) -> None:
+        self._label, self._cost = label, cost
+        self._bars.update(self._one, description=label, completed=0, detail="", visible=True)
+
+    def wants_update(self) -> bool:
+        return time.monotonic() - self._shown > _LIVE_INTERVAL_s
+
+    def update(self, fraction: float, detail: str) -> None:
+        self._shown = time.monotonic()
+        self._bars.update(self._one, completed=fraction, detail=detail)
+        running = fraction * self._cost
+        self._bars.update(self._all, completed=self._clock.done + running, detail=self._clock.left(running))
+
+    def finish(self, outcome: str) -> None:
+        self._clock.done += self._cost
+        self._bars.update(self._all, completed=self._clock.done, detail=self._clock.left())
+        self.say(f"{self._label}: {outcome}")
+
+    def say(self, line: str) -> None:
+        self._bars.console.print(line, markup=False, highlight=False)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the bars while in here."""
+        with self._bars:
+            yield
+
+
+@contextmanager
+def showing_progress() -> Iterator[Progress]:
+    """Live bars where standard output is a terminal, plain lines elsewhere."""
+    if sys.stdout.isatty():
+        live = LiveProgress()
+        with live.shown():
+            yield live
+    else:
+        yield PlainProgress()

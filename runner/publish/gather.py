@@ -1,0 +1,220 @@
+"""The record of one profile and the study, joined and checked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from runner.publish.check import Inspector
+from runner.publish.model import (
+    Cell,
+    ExperimentData,
+    GroupData,
+    ImageData,
+    Level,
+    Run,
+    SiteData,
+    Slot,
+    State,
+)
+from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
+from runner.publish.words import differences
+from runner.results import (
+    ImageRecord,
+    LevelRecord,
+    ProfileRecord,
+    Provenance,
+    Results,
+    RunRecord,
+    factor_name,
+    profiles_in,
+)
+from runner.study import Experiment, Image, Published, Study
+from singan.errors import UserError
+
+_Runs = Mapping[tuple[str, str], tuple[RunRecord, ...]]
+
+
+def gather(study: Study, results_root: Path, profile: str | None = None) -> SiteData:
+    """Read the record of a profile (the most faithful one by default) and join it with the study.
+
+    What is missing becomes a note and a visible gap; what the study no longer has is noted and left out.
+    Raises `UserError` when there is nothing to show, or a record cannot be understood.
+    """
+    present = {name: record for name, record in _profiles(results_root)}
+    chosen = _choose(present, results_root, profile)
+    return _Gathering(study, Results(results_root, chosen), present[chosen], tuple(present)).site_data()
+
+
+def _profiles(root: Path) -> Iterable[tuple[str, ProfileRecord]]:
+    for name in profiles_in(root):
+        record = Results(root, name).profile()
+        if record is not None:
+            yield name, record
+
+
+def _choose(present: Mapping[str, ProfileRecord], root: Path, wanted: str | None) -> str:
+    if not present:
+        raise UserError("there are no results", where=str(root), right="run the study first")
+    if wanted is None:
+        return max(present, key=lambda name: (present[name].epochs, present[name].base_width, name))
+    if wanted not in present:
+        there = ", ".join(f'"{name}"' for name in present)
+        raise UserError(
+            f'there are no results of profile "{wanted}"', where=str(root), right=f"there are those of {there}"
+        )
+    return wanted
+
+
+class _Gathering:
+    """The records of one profile while they are being joined."""
+
+    def __init__(
+        self, study: Study, results: Results, profile: ProfileRecord, profiles_present: tuple[str, ...]
+    ) -> None:
+        self.study = study
+        self.profile = profile
+        self.profiles_present = profiles_present
+        self.notes: list[str] = []
+        self.inspector = Inspector(results, self.notes)
+        self.image_records = {record.id: record for record in results.images()}
+        self.level_records = {record.key: record for record in results.levels()}
+        self.runs = self._known_runs(results.runs())
+        self.users = _users_of_levels(self.runs)
+        self._note_unknown_images()
+
+    def site_data(self) -> SiteData:
+        images = tuple(self._image(image) for image in self.study.image.values())
+        experiments = [self._experiment(experiment, images) for experiment in self.study.experiment.values()]
+        groups = tuple(
+            GroupData(group, tuple(e for e in experiments if e.group.id == group.id))
+            for group in self.study.group.values()
+        )
+        work = self._provenances(experiments)
+        days = sorted({provenance.finished[:10] for provenance in work})
+        return SiteData(
+            study=self.study,
+            profile=self.profile,
+            profiles_present=self.profiles_present,
+            images=images,
+            groups=groups,
+            machines=tuple(sorted({machine_words(provenance) for provenance in work})),
+            finished=tuple(dict.fromkeys((days[0], days[-1]))) if days else (),
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+
+    def _known_runs(self, records: Iterable[RunRecord]) -> _Runs:
+        """Runs of the study's experiments and images, those of its own factor and seed first."""
+        runs: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+        for record in records:
+            if record.experiment not in self.study.experiment:
+                self.notes.append(f'experiment "{record.experiment}" is not in the study: its runs are left out')
+            elif record.image not in self.study.image:
+                self.notes.append(f'image "{record.image}" is not in the study: runs on it are left out')
+            else:
+                runs[record.experiment, record.image].append(record)
+        return {where: tuple(sorted(found, key=self._preference)) for where, found in runs.items()}
+
+    def _preference(self, record: RunRecord) -> tuple[bool, int, str, int]:
+        about = self.study.study
+        own = record.factor == factor_name(about.factor) and record.seed == about.seed
+        return not own, len(record.factor), record.factor, record.seed
+
+    def _note_unknown_images(self) -> None:
+        for name in sorted(set(self.image_records) - set(self.study.image)):
+            self.notes.append(f'image "{name}" is not in the study: it is left out')
+
+    def _image(self, image: Image) -> ImageData:
+        record = self.image_records.get(image.id)
+        factor = factor_name(self.study.study.factor)
+        if record is None:
+            gap = Slot(None, "not in this record yet")
+            return ImageData(image, None, gap, gap, ())
+        enlarged = record.enlarged.get(factor, {})
+        slot = self.inspector.slot
+        return ImageData(
+            image,
+            record,
+            slot(enlarged.get("nearest"), f"no input enlarged {factor}", record.stand_in),
+            slot(enlarged.get("bicubic"), f"no input enlarged {factor}", record.stand_in),
+            tuple((by, slot(p, "", record.stand_in)) for by, p in sorted(record.ground_truth.items())),
+        )
+
+    def _experiment(self, experiment: Experiment, images: tuple[ImageData, ...]) -> ExperimentData:
+        return ExperimentData(
+            experiment,
+            self.study.group[experiment.group],
+            differences(experiment, self.profile.epochs),
+            tuple(self._cell(experiment, image) for image in images),
+        )
+
+    def _cell(self, experiment: Experiment, image: ImageData) -> Cell:
+        records = self.runs.get((experiment.id, image.image.id), ())
+        runs = tuple(self._run(record, experiment, image) for record in records)
+        if runs:
+            return Cell(experiment, image, runs, runs[0].record.status, runs[0].output, runs[0].timing)
+        planned = experiment.images is None or image.image.id in experiment.images
+        state: State = "not run" if planned else "not in the study"
+        timing = compare(NOTHING_TRAINED, self._original(image, None), *self._published(experiment, image))
+        return Cell(experiment, image, (), state, Slot(None, state), timing)
+
+    def _run(self, record: RunRecord, experiment: Experiment, image: ImageData) -> Run:
+        known = [self.level_records[key] for key in record.levels if key in self.level_records]
+        missing = len(record.levels) - len(known)
+        name = f"{record.experiment} on {record.image} ({record.factor}, seed {record.seed})"
+        if missing:
+            self.notes.append(f"{name}: {missing} of {len(record.levels)} levels have no record")
+        levels = tuple(self._level(level, record, image.stand_in) for level in known)
+        timing = compare(
+            self._trained(record), self._original(image, record), *self._published(experiment, image)
+        )
+        return Run(record, levels, missing, self._output(record, name, image.stand_in), timing)
+
+    def _output(self, record: RunRecord, name: str, stand_in: str | None) -> Slot:
+        if record.status == "failed":
+            return Slot(None, f"failed: {record.reason or 'no reason was recorded'}")
+        if record.output is None:
+            self.notes.append(f"{name}: done, but without an output")
+            return Slot(None, "no output was recorded")
+        return self.inspector.slot(record.output.picture, "", stand_in)
+
+    def _level(self, level: LevelRecord, run: RunRecord, stand_in: str | None) -> Level:
+        others = tuple(name for name in self.users[level.key] if name != run.experiment)
+        return Level(level, self.inspector.slot(level.snapshots.sheet, "", stand_in), others)
+
+    def _trained(self, record: RunRecord) -> Trained:
+        known = [self.level_records[key] for key in record.levels if key in self.level_records]
+        return trained(known, complete=record.status == "done" and len(known) == len(record.levels))
+
+    def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
+        """The original on the same image: with the run's seed and factor if there is one, else the one shown."""
+        originals = self.runs.get((self.study.original.id, image.image.id), ())
+        same = [o for o in originals if run and (o.factor, o.seed) == (run.factor, run.seed)]
+        shown = (same or list(originals))[:1]
+        return self._trained(shown[0]) if shown else NOTHING_TRAINED
+
+    def _published(
+        self, experiment: Experiment, image: ImageData
+    ) -> tuple[Published | None, Published | None]:
+        name = image.image.id
+        return experiment.published.get(name), self.study.original.published.get(name)
+
+    def _provenances(self, experiments: Iterable[ExperimentData]) -> list[Provenance]:
+        runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]
+        levels = [level.record.provenance for run in runs for level in run.levels]
+        return levels + [run.record.output.provenance for run in runs if run.record.output]
+
+
+def machine_words(provenance: Provenance) -> str:
+    """A machine as one phrase."""
+    return f"{provenance.machine} ({provenance.device}, {provenance.threads} threads)"
+
+
+def _users_of_levels(runs: _Runs) -> Mapping[str, tuple[str, ...]]:
+    """The experiments that use each level."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for (experiment, _), records in runs.items():
+        for key in {key for record in records for key in record.levels}:
+            users[key].append(experiment)
+    return {key: tuple(sorted(names)) for key, names in users.items()}

@@ -1,0 +1,223 @@
+"""The pages: for each, its place and exactly what its template may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.publish.charts import LossChart, TimingChart, loss_chart, timing_chart
+from runner.publish.gather import machine_words
+from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData, Slot
+from runner.publish.tables import (
+    LossTable,
+    SnapshotTable,
+    SwitchTable,
+    loss_table,
+    snapshot_tables,
+    switch_table,
+)
+from runner.publish.words import factor_words
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page at `path` in the site."""
+
+    template: ClassVar[str]
+
+    path: str
+    title: str
+    description: str
+
+    @property
+    def root(self) -> str:
+        """Prefix that leads from this page to the site's folder."""
+        return "../" * self.path.count("/")
+
+
+@dataclass(frozen=True)
+class HeroPair:
+    """An image's input beside what the original training makes of it."""
+
+    image: ImageData
+    original: Cell
+
+
+@dataclass(frozen=True)
+class IndexPage(Page):
+    """What was studied, and everything at a glance."""
+
+    template = "index.html"
+
+    hero: tuple[HeroPair, ...]
+
+
+@dataclass(frozen=True)
+class GroupPage(Page):
+    """A group's idea, its switches, and its pictures on one sheet."""
+
+    template = "group.html"
+
+    group: GroupData
+    original: ExperimentData
+    switches: SwitchTable
+
+
+@dataclass(frozen=True)
+class ComparedPicture:
+    """One of the pictures that stand side by side."""
+
+    label: str
+    slot: Slot
+    alt: str
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """What only a run that happened has."""
+
+    run: Run
+    loss_chart: LossChart | None
+    losses: LossTable
+    snapshots: tuple[SnapshotTable, ...]
+    machines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageSection:
+    """One image of an experiment's page."""
+
+    cell: Cell
+    compared: tuple[ComparedPicture, ...]
+    details: RunDetails | None
+
+
+@dataclass(frozen=True)
+class ExperimentPage(Page):
+    """All about one experiment."""
+
+    template = "experiment.html"
+
+    data: ExperimentData
+    is_original: bool
+    sections: tuple[ImageSection, ...]
+    outside: tuple[Cell, ...]
+    """Images the study does not run it on."""
+    before: ExperimentData | None
+    after: ExperimentData | None
+
+
+@dataclass(frozen=True)
+class ImagePage(Page):
+    """All experiments on one image."""
+
+    template = "image.html"
+
+    image: ImageData
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class ImageTiming:
+    """Training times on one image; `columns` levels."""
+
+    image: ImageData
+    chart: TimingChart | None
+    columns: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class TimingPage(Page):
+    """Every run's training time."""
+
+    template = "timing.html"
+
+    images: tuple[ImageTiming, ...]
+
+
+@dataclass(frozen=True)
+class AboutPage(Page):
+    """Method, profiles, credits, claims, gaps."""
+
+    template = "about.html"
+
+
+def all_pages(data: SiteData) -> Iterator[Page]:
+    """Every page of the site, the index first."""
+    about = data.study.study
+    cells = {(cell.experiment.id, cell.image.image.id): cell for cell in data.cells}
+    originals = {image.image.id: cells[data.study.original.id, image.image.id] for image in data.images}
+    hero = tuple(HeroPair(image, originals[image.image.id]) for image in data.images)
+    yield IndexPage("index.html", about.title, about.question, hero)
+    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
+    for group in data.groups:
+        yield GroupPage(
+            f"groups/{group.group.id}.html", group.group.title, group.group.idea,
+            group, original, switch_table(original, group.experiments),
+        )  # fmt: skip
+    yield from _experiment_pages(data, originals)
+    for image in data.images:
+        on_it = tuple(cells[e.experiment.id, image.image.id] for e in data.experiments)
+        title = image.image.title
+        yield ImagePage(f"images/{image.image.id}.html", title, f"Every experiment on {title}.", image, on_it)
+    timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
+    yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
+    yield AboutPage("about.html", "About", "The method, the profiles, the data, and how to reproduce it all.")
+
+
+def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[ExperimentPage]:
+    experiments = (None, *data.experiments, None)
+    for before, experiment, after in zip(experiments, experiments[1:], experiments[2:], strict=False):
+        assert experiment is not None, "only the ends are empty"
+        shown = [cell for cell in experiment.cells if cell.state != "not in the study"]
+        yield ExperimentPage(
+            path=f"experiments/{experiment.experiment.id}.html",
+            title=experiment.experiment.title,
+            description=" ".join(d.sentence for d in experiment.differences) or "The training as published.",
+            data=experiment,
+            is_original=experiment.experiment.id == data.study.original.id,
+            sections=tuple(_section(cell, originals[cell.image.image.id]) for cell in shown),
+            outside=tuple(cell for cell in experiment.cells if cell.state == "not in the study"),
+            before=before,
+            after=after,
+        )
+
+
+def _section(cell: Cell, original: Cell) -> ImageSection:
+    title, name = cell.image.image.title, cell.experiment.id
+    pictures = [
+        ComparedPicture("Input, nearest neighbour", cell.image.nearest, f"{title}: the input, pixels enlarged"),
+        ComparedPicture("Input, bicubic", cell.image.bicubic, f"{title}: the input, enlarged smoothly"),
+    ]
+    if cell.experiment.id != original.experiment.id:
+        pictures.append(_output("Original training", original))
+    pictures.append(_output(name, cell))
+    details = None if cell.run is None else _details(name, cell.run, original.run)
+    return ImageSection(cell, tuple(pictures), details)
+
+
+def _output(label: str, cell: Cell) -> ComparedPicture:
+    factor = factor_words(cell.run.record.factor) if cell.run else ""
+    alt = f"{cell.image.image.title}: super-resolved {factor} by {cell.experiment.id}"
+    return ComparedPicture(label, cell.output, alt)
+
+
+def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:
+    work = [level.record.provenance for level in run.levels]
+    work += [run.record.output.provenance] if run.record.output else []
+    return RunDetails(
+        run,
+        loss_chart(run),
+        loss_table(run),
+        snapshot_tables(experiment, run, original),
+        tuple(dict.fromkeys(machine_words(provenance) for provenance in work)),
+    )
+
+
+def _image_timing(data: SiteData, index: int) -> ImageTiming:
+    cells = [experiment.cells[index] for experiment in data.experiments]
+    timed = tuple(cell for cell in cells if cell.run or cell.timing.published.value is not None)
+    columns = max((len(cell.timing.levels) for cell in timed), default=0)
+    return ImageTiming(data.images[index], timing_chart(timed), columns, timed)

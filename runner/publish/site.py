@@ -1,0 +1,88 @@
+"""results/ -> site/: gather, write files, swap in. The same input gives the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from runner.publish.charts import Chart
+from runner.publish.downloads import downloads
+from runner.publish.folder import SiteFolder, site_folder
+from runner.publish.gather import gather
+from runner.publish.model import SiteData
+from runner.publish.pages import ExperimentPage, Page, TimingPage, all_pages
+from runner.publish.pictures import write_pictures
+from runner.publish.render import Renderer, static_files
+from runner.study import Study
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """What was built, for the one who asked."""
+
+    out: Path
+    profile: str
+    pages: int
+    done: int
+    failed: int
+    not_run: int
+    reused: int
+    """Pictures and charts taken over from the site that was there before."""
+    notes: tuple[str, ...]
+    """What the record lacks, or has that the study no longer names."""
+
+
+def build_site(study: Study, results_root: Path, out: Path, profile: str | None = None) -> SiteReport:
+    """Render the record of one profile (default: the most faithful there) into the folder `out`.
+
+    Raises `UserError` when there is nothing to show, a record cannot be read, or `out` is not ours to write;
+    then `out` is as it was.
+    """
+    data = gather(study, results_root, profile)
+    with site_folder(out, _made_with()) as folder:
+        pages = list(all_pages(data))
+        _write(data, pages, folder)
+    return SiteReport(
+        out=out,
+        profile=data.profile.id,
+        pages=len(pages),
+        done=data.count("done"),
+        failed=data.count("failed"),
+        not_run=data.count("not run"),
+        reused=folder.reused,
+        notes=data.notes,
+    )
+
+
+def _write(data: SiteData, pages: list[Page], folder: SiteFolder) -> None:
+    renderer = Renderer(data)
+    for page in pages:
+        folder.write(page.path, renderer.html(page))
+    for name, content in (*static_files(), *downloads(data)):
+        folder.write(name, content)
+    for page in pages:
+        for chart in _charts(page):
+            _write_chart(chart, folder)
+    write_pictures(data, folder)
+
+
+def _charts(page: Page) -> list[Chart]:
+    """The charts a page shows."""
+    found: list[Chart | None] = []
+    if isinstance(page, ExperimentPage):
+        found += [section.details.loss_chart for section in page.sections if section.details]
+    if isinstance(page, TimingPage):
+        found += [image.chart for image in page.images]
+    return [chart for chart in found if chart]
+
+
+def _write_chart(chart: Chart, folder: SiteFolder) -> None:
+    drawn = chart.svgs
+    for theme in ("light", "dark"):
+        folder.keep(chart.url(theme), lambda theme=theme: drawn()[theme])  # type: ignore[misc]
+
+
+def _made_with() -> str:
+    """What decides the bytes of thumbnails and charts, beyond what they show."""
+    return ", ".join(f"{name} {version(name)}" for name in ("pillow", "matplotlib"))

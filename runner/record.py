@@ -1,0 +1,175 @@
+"""Turn finished work in the store into the public record in `results/`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import safetensors.numpy
+
+from runner.encode import lossless_webp
+from runner.files import write_atomically
+from runner.images import LoadedImage
+from runner.plan import LevelTraining, Plan, Run
+from runner.results import (
+    ImageRecord,
+    LevelRecord,
+    Output,
+    Picture,
+    ProfileRecord,
+    Results,
+    RunRecord,
+    Snapshots,
+    factor_name,
+    run_name,
+)
+from runner.store import HISTORY, PICTURE, Entry, Store
+from runner.study import Profile
+from singan.geometry import sr_output_size
+from singan.level import LOSS_NAMES
+
+MAX_LOSS_POINTS = 200
+"""Losses recorded per level: enough to draw a curve; the store keeps them all."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def record_profile(results: Results, profile: Profile) -> None:
+    """Record the profile's settings."""
+    results.write("profile", ProfileRecord(**profile.model_dump()))
+
+
+def record_image(results: Results, image: LoadedImage, factor: float) -> None:
+    """Record an image with its enlarged inputs; those of other factors stay."""
+    height, width = sr_output_size(image.size, factor)
+    small = PIL.Image.fromarray(image.pixels)
+    filters = {"nearest": PIL.Image.Resampling.NEAREST, "bicubic": PIL.Image.Resampling.BICUBIC}
+    name = factor_name(factor)
+    enlarged = {
+        kind: _publish(
+            results, f"images/{image.id}-{name}-{kind}.webp", np.asarray(small.resize((width, height), how))
+        )
+        for kind, how in filters.items()
+    }
+    truths = {
+        factor_name(by): _publish(results, f"images/{image.id}-truth-{factor_name(by)}.webp", pixels)
+        for by, pixels in image.ground_truth.items()
+        if image.stand_in is not None  # the study's own ground truth is not ours to publish
+    }
+    before = {record.id: record for record in results.images()}.get(image.id)
+    same = before is not None and before.pixels_sha256 == image.digest
+    record = ImageRecord(
+        id=image.id,
+        title=image.title,
+        credit=image.credit,
+        width=image.size.width,
+        height=image.size.height,
+        pixels_sha256=image.digest,
+        stand_in=image.stand_in,
+        enlarged={**(before.enlarged if before and same else {}), name: enlarged},
+        ground_truth=truths,
+    )
+    results.write(f"images/{image.id}", record)
+
+
+def record_run(results: Results, run: Run, plan: Plan, store: Store, command: str) -> None:
+    """Record a finished run and its levels. Raises `UserError` when the store has lost some of it."""
+    for key in run.levels:
+        _record_level(results, plan.levels[key], _entry(store.find("levels", key)))
+    entry = _entry(store.find("outputs", run.output.key))
+    name = run_name(run.experiment.id, run.image, run.factor, run.seed)
+    write_atomically(results.folder / f"{name}.webp", entry.read(PICTURE))
+    output = Output(
+        picture=Picture(file=f"{name}.webp", width=entry.facts["width"], height=entry.facts["height"]),
+        seconds=entry.facts["seconds"],
+        provenance=entry.provenance,
+    )
+    record = _run_record(run, run.levels, command).model_copy(update={"output": output})
+    results.write(name, record)
+
+
+def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
+    """Record a failed run with its reason and the levels it got done."""
+    finished = []
+    for key in run.levels:
+        entry = store.find("levels", key)
+        if entry is None:
+            break
+        _record_level(results, plan.levels[key], entry)
+        finished.append(key)
+    failed = _run_record(run, tuple(finished), command).model_copy(update={"status": "failed", "reason": reason})
+    results.write(run_name(run.experiment.id, run.image, run.factor, run.seed), failed)
+
+
+def _run_record(run: Run, levels: tuple[str, ...], command: str) -> RunRecord:
+    return RunRecord(
+        experiment=run.experiment.id,
+        image=run.image,
+        seed=run.seed,
+        factor=factor_name(run.factor),
+        status="done",
+        settings=run.experiment.in_words,
+        levels=levels,
+        command=command,
+    )
+
+
+def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
+    history = safetensors.numpy.load(entry.read(HISTORY))
+    epochs_done = len(history["losses"])
+    shown = _evenly(epochs_done, MAX_LOSS_POINTS)
+    losses = {
+        name: tuple(_significant(history["losses"][epoch, column]) for epoch in shown)
+        for column, name in enumerate(LOSS_NAMES)
+    }
+    snapshots = Snapshots(
+        sheet=_publish(results, f"levels/{level.key}.webp", _sheet(history)),
+        epochs=tuple(int(epoch) for epoch in history["snapshot_epochs"]),
+        width=level.size.width,
+        height=level.size.height,
+    )
+    record = LevelRecord(
+        key=level.key,
+        level=level.level,
+        width=level.size.width,
+        height=level.size.height,
+        epochs_planned=level.settings.epochs,
+        epochs_done=epochs_done,
+        loss_epochs=tuple(shown),
+        losses=losses,
+        snapshots=snapshots,
+        provenance=entry.provenance,
+        **entry.facts,
+    )
+    results.write(f"levels/{level.key}", record)
+
+
+def _sheet(history: Mapping[str, npt.NDArray[np.uint8]]) -> Pixels:
+    """One picture of all snapshots: a column an epoch, G(z*) above, the fake below."""
+    rows = [np.concatenate(list(history[kind]), axis=1) for kind in ("reconstruction", "fake")]
+    return np.concatenate(rows, axis=0)
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """At most `most` of 0..count-1, evenly spread, first and last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def _significant(value: float) -> float:
+    """Five significant digits: more would be noise, and bytes in git."""
+    return float(f"{value:.5g}") if math.isfinite(value) else value
+
+
+def _publish(results: Results, file: str, pixels: Pixels) -> Picture:
+    write_atomically(results.folder / file, lossless_webp(pixels))
+    return Picture(file=file, width=pixels.shape[1], height=pixels.shape[0])
+
+
+def _entry(entry: Entry | None) -> Entry:
+    assert entry is not None, "recorded only once the work is in the store"
+    return entry

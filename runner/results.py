@@ -1,0 +1,213 @@
+"""The public record: small JSON files and pictures in `results/`, one folder a profile.
+
+    results/<profile>/profile.json
+    results/<profile>/images/<image>.json           and its enlarged inputs
+    results/<profile>/levels/<key>.json             losses, timing and snapshots of a level; runs share levels
+    results/<profile>/runs/<experiment>/<image>/x8-seed0.json
+
+A record holds no clock but the ones of the work it records, so writing it again changes nothing. This module
+never imports torch: the site is rendered from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from runner.files import write_atomically
+from singan.errors import UserError
+
+RECORD_VERSION = 1
+"""Raised when a field changes its meaning; a reader refuses what it does not know."""
+
+
+class Record(BaseModel):
+    """Part of the record: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Picture(Record):
+    """A picture file, named relative to the profile's folder; sides in pixels."""
+
+    file: str
+    width: int
+    height: int
+
+
+class Provenance(Record):
+    """Where and with what something was computed."""
+
+    finished: str
+    """UTC, ISO 8601, seconds."""
+    machine: str
+    device: str
+    threads: int
+    singan: str
+    commit: str | None
+    torch: str
+    python: str
+
+
+class ProfileRecord(Record):
+    """The profile's settings at the time of the runs."""
+
+    version: Literal[1] = RECORD_VERSION
+    id: str
+    title: str
+    note: str
+    epochs: int
+    base_width: int
+
+
+class ImageRecord(Record):
+    """An image as it was trained on. The source picture itself is not published, only enlarged inputs."""
+
+    version: Literal[1] = RECORD_VERSION
+    id: str
+    title: str
+    credit: str | None
+    width: int
+    height: int
+    pixels_sha256: str
+    stand_in: str | None
+    """What stood in for the study's image when that could not be had; such a run says nothing about it."""
+    enlarged: Mapping[str, Mapping[Literal["nearest", "bicubic"], Picture]]
+    """By factor, as in the file names: `x8`."""
+    ground_truth: Mapping[str, Picture] = {}
+    """By factor. Only pictures that may be published: stand-ins."""
+
+
+class Snapshots(Record):
+    """One sheet of pictures, each `width` x `height`: a column an epoch, G(z*) above, the fake below."""
+
+    sheet: Picture
+    epochs: tuple[int, ...]
+    width: int
+    height: int
+
+
+class LevelRecord(Record):
+    """A trained level, or a thinned view of it: `losses` has at most 200 epochs, `loss_epochs` says which."""
+
+    version: Literal[1] = RECORD_VERSION
+    key: str
+    level: int
+    width: int
+    height: int
+    epochs_planned: int
+    epochs_done: int
+    stopped_early: bool
+    seconds: float
+    noise_amplitude: float
+    loss_epochs: tuple[int, ...]
+    losses: Mapping[str, tuple[float, ...]]
+    snapshots: Snapshots
+    provenance: Provenance
+
+
+class Output(Record):
+    """A super-resolved picture."""
+
+    picture: Picture
+    seconds: float
+    provenance: Provenance
+
+
+class RunRecord(Record):
+    """One experiment on one image with one seed and factor."""
+
+    version: Literal[1] = RECORD_VERSION
+    experiment: str
+    image: str
+    seed: int
+    factor: str
+    """As in file names: `x8`."""
+    status: Literal["done", "failed"]
+    reason: str | None = None
+    """Why it failed."""
+    settings: Mapping[str, str]
+    """Switches and stop rule it was run with, in words of the study file."""
+    levels: tuple[str, ...]
+    """Keys of its levels, coarsest first; for a failed run those that were finished."""
+    output: Output | None = None
+    command: str
+    """Reproduces it."""
+
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+def factor_name(factor: float) -> str:
+    """`x8`, `x1.5`: a factor as file names and records have it."""
+    return f"x{factor:g}"
+
+
+class Results:
+    """The record of one profile in a results folder."""
+
+    def __init__(self, root: Path, profile: str) -> None:
+        self.folder = root / profile
+
+    def picture_path(self, file: str) -> Path:
+        """Path of a picture a record names; raises `UserError` if it points outside the folder."""
+        path = self.folder / file
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise UserError(
+                f'the picture "{file}" lies outside', where=str(self.folder), right="run the study again"
+            )
+        return path
+
+    def write(self, name: str, record: Record) -> None:
+        """Write `<name>.json`; the same record gives the same bytes."""
+        text = record.model_dump_json(indent=1) + "\n"
+        write_atomically(self.folder / f"{name}.json", text.encode())
+
+    def profile(self) -> ProfileRecord | None:
+        """The profile's settings, or None where nothing was run."""
+        path = self.folder / "profile.json"
+        return _read(path, ProfileRecord) if path.exists() else None
+
+    def images(self) -> Iterator[ImageRecord]:
+        """All images, by id."""
+        return _read_all(self.folder / "images", "*.json", ImageRecord)
+
+    def levels(self) -> Iterator[LevelRecord]:
+        """All levels, by key."""
+        return _read_all(self.folder / "levels", "*.json", LevelRecord)
+
+    def runs(self) -> Iterator[RunRecord]:
+        """All runs, by experiment, image, factor and seed."""
+        return _read_all(self.folder / "runs", "*/*/*.json", RunRecord)
+
+
+def run_name(experiment: str, image: str, factor: float, seed: int) -> str:
+    """Where a run's record and picture lie in the profile's folder, without suffix."""
+    return f"runs/{experiment}/{image}/{factor_name(factor)}-seed{seed}"
+
+
+def profiles_in(root: Path) -> list[str]:
+    """Profiles with a record in a results folder, by name."""
+    return sorted(path.parent.name for path in root.glob("*/profile.json"))
+
+
+def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[RecordType]:
+    return (_read(path, kind) for path in sorted(folder.glob(pattern)))
+
+
+def _read(path: Path, kind: type[RecordType]) -> RecordType:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "it"
+        raise UserError(
+            f"{field}: {first['msg']}",
+            where=str(path),
+            right=f"this is no record of version {RECORD_VERSION}; delete it and run again",
+        ) from None

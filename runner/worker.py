@@ -1,0 +1,192 @@
+"""Carry out one task: train a level, or super-resolve. Tasks share nothing but the store."""
+
+from __future__ import annotations
+
+import io
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import PIL.Image
+import safetensors.numpy
+import torch
+
+import singan
+from runner.encode import lossless_webp
+from runner.images import LoadedImage
+from runner.plan import LevelTraining, SuperResolution
+from runner.results import Provenance
+from runner.store import HISTORY, PICTURE, WEIGHTS, DamagedError, Store
+from singan.checkpoint import dump_level, load_level
+from singan.engines.plain import PlainEngine
+from singan.errors import UserError
+from singan.geometry import PyramidGeometry
+from singan.level import EpochObserver, LevelHistory, LevelTask, train_level
+from singan.pixels import to_pixels, to_tensor
+from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
+from singan.randomness import stream
+from singan.superres import StepObserver, super_resolve
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """The device asked for; `auto` takes the best there is. Raises `UserError` for one that is not there."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device in ("cuda", "mps", "cpu") if available[device])  # type: ignore[assignment]
+    if not available[name]:
+        usable = ", ".join(device for device, there in available.items() if there)
+        raise UserError(f'no device "{name}" on this machine', where="--device", right=f"usable: {usable}")
+    return torch.device(name)
+
+
+def train_task(
+    task: LevelTraining,
+    below: Sequence[str],
+    image: LoadedImage,
+    store: Store,
+    device: torch.device,
+    observe: EpochObserver,
+) -> None:
+    """Train a level on the levels `below` (keys, coarsest first) and store it.
+
+    Raises `UserError` when training diverges, `DamagedError` when a level below cannot be trusted.
+    """
+    pyramid = _pyramid(image, task.geometry, device)
+    for key in below:
+        pyramid = pyramid.with_level(_load(store, key, device))
+    what = LevelTask(task.feed, task.stop, task.settings, task.seed, image.digest)
+    trained, history = train_level(pyramid, what, PlainEngine(), observe)
+    store.add(
+        "levels",
+        task.key,
+        {WEIGHTS: dump_level(trained), HISTORY: _dump_history(history)},
+        fields=task.fields,
+        facts={
+            "seconds": round(history.seconds, 3),
+            "stopped_early": history.stopped_early,
+            "noise_amplitude": trained.noise_amplitude,
+        },
+        provenance=provenance(device),
+    )
+
+
+def super_resolve_task(
+    task: SuperResolution,
+    geometry: PyramidGeometry,
+    image: LoadedImage,
+    store: Store,
+    device: torch.device,
+    observe: StepObserver,
+) -> None:
+    """Super-resolve the image with a stored last level, and store the picture."""
+    top = _load(store, task.top, device)
+    working = _pyramid(image, geometry, device).reals[-1]
+    noise = stream(task.seed, image.digest, "super-resolution", device=device)
+    started = time.perf_counter()
+    enlarged = super_resolve(top, working, task.factor, noise, observe)
+    pixels = to_pixels(enlarged).numpy()
+    seconds = time.perf_counter() - started
+    if not bool(torch.isfinite(enlarged).all()):
+        raise UserError("the super-resolved picture is not finite")
+    store.add(
+        "outputs",
+        task.key,
+        {PICTURE: lossless_webp(pixels)},
+        fields={"top": task.top, "factor": task.factor, "seed": task.seed},
+        facts={"seconds": round(seconds, 3), "width": pixels.shape[1], "height": pixels.shape[0]},
+        provenance=provenance(device),
+    )
+
+
+def stored_picture(store: Store, key: str) -> PIL.Image.Image:
+    """A stored super-resolved picture."""
+    entry = store.find("outputs", key)
+    if entry is None:
+        raise UserError("the super-resolved picture is gone", where=str(store.root))
+    return PIL.Image.open(io.BytesIO(entry.read(PICTURE)))
+
+
+def provenance(device: torch.device) -> Provenance:
+    """Where and with what work is done right now."""
+    is_cuda = device.type == "cuda"
+    return Provenance(
+        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        machine=torch.cuda.get_device_name(device) if is_cuda else _processor(),
+        device=device.type,
+        threads=torch.get_num_threads(),
+        singan=singan.__version__,
+        commit=_commit(),
+        torch=torch.__version__,
+        python=f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
+    )
+
+
+def _pyramid(image: LoadedImage, geometry: PyramidGeometry, device: torch.device) -> Pyramid:
+    return build_pyramid(to_tensor(image.pixels, device=device), geometry)
+
+
+def _load(store: Store, key: str, device: torch.device) -> TrainedLevel:
+    entry = store.find("levels", key)
+    if entry is None:
+        raise UserError(f"level {key[:8]} is gone from the store", where=str(store.root))
+    try:
+        return load_level(entry.read(WEIGHTS), device)
+    except DamagedError:
+        raise
+    except UserError as error:
+        raise DamagedError(entry.folder, WEIGHTS, str(error)) from None
+
+
+def _dump_history(history: LevelHistory) -> bytes:
+    return safetensors.numpy.save(
+        {
+            "losses": np.asarray(history.losses, dtype=np.float64),
+            "snapshot_epochs": np.asarray([shot.epoch for shot in history.snapshots]),
+            "reconstruction": np.stack([shot.reconstruction.numpy() for shot in history.snapshots]),
+            "fake": np.stack([shot.fake.numpy() for shot in history.snapshots]),
+        }
+    )
+
+
+@cache
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+@cache
+def _commit() -> str | None:
+    """Commit of the checkout this program runs from, with `+` when it was changed; None outside one."""
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        commit, changed = (
+            subprocess.run(  # noqa: S603
+                ["git", "-C", str(folder), *command],  # noqa: S607
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=10,
+            ).stdout.strip()
+            for command in (
+                ("rev-parse", "--short=12", "HEAD"),
+                ("status", "--porcelain", "-uno", "singan", "runner"),
+            )
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}+" if changed else commit

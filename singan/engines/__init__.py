@@ -1,0 +1,1 @@
+"""Ways to carry out the steps of an epoch; `plain` is the specification the others must match."""

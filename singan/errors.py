@@ -1,0 +1,17 @@
+"""The one exception meant for people."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can mend, told in one line: what is wrong, where, and what would be right.
+
+    Raised anywhere, caught once, in the command line (exit status 2), or while a run executes, where it
+    becomes that run's failure reason.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, right: str | None = None) -> None:
+        parts = [what if where is None else f"{where}: {what}"]
+        if right is not None:
+            parts.append(right)
+        super().__init__(" ".join("; ".join(parts).split()))

@@ -1,0 +1,54 @@
+"""What a level is fed: the study's subject (algorithm.md 5). The switches themselves are in `switches`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from singan.pyramid import Pyramid
+from singan.randomness import level_noise, noise_map
+from singan.resize import crop, resize
+from singan.switches import LevelFeed
+
+NoiseOfLevel = Callable[[int], Tensor]
+"""Noise `[1, 3, H, W]` for a trained level, by its index."""
+
+
+def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator) -> Tensor:
+    """A fresh adversarial input `prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
+
+    def fresh(level: int) -> Tensor:
+        return level_noise(level, pyramid.size(level), generator)
+
+    image = _ascend(pyramid, feed.adversarial == "real_train", fresh)
+    if feed.adversarial_upsample == "sr" and pyramid.levels:
+        # Three channels even when the generator below is level 0's.
+        noise = noise_map(pyramid.size(pyramid.next_level), generator)
+        image = pyramid.levels[-1].generate(noise, image)
+    return image
+
+
+def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
+    """The reconstruction input `rec_prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
+
+    def anchor(level: int) -> Tensor:
+        return pyramid.levels[level].anchor_noise
+
+    image = _ascend(pyramid, feed.reconstruction == "real_train_rec", anchor)
+    if feed.reconstruction_upsample == "sr" and pyramid.levels:
+        image = pyramid.levels[-1].generate(torch.zeros_like(image), image)  # z*_n is zeros for n > 0
+    return image
+
+
+def _ascend(pyramid: Pyramid, from_real: bool, noise_of: NoiseOfLevel) -> Tensor:
+    """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
+    the last trained one, starting at its real image. Level 0 starts from zeros in either case."""
+    start = max(pyramid.next_level - 1, 0) if from_real else 0
+    image = torch.zeros_like(pyramid.reals[0]) if start == 0 else pyramid.reals[start]
+    for level in range(start, pyramid.next_level):
+        # The crop after the resize already leaves the level's own size, so none is needed before it.
+        image = pyramid.levels[level].generate(noise_of(level), image)
+        image = crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level + 1))
+    return image

@@ -1,0 +1,218 @@
+"""Train one pyramid level (algorithm.md 4)."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from singan.errors import UserError
+from singan.feeds import adversarial_input, reconstruction_input
+from singan.networks import Discriminator, Generator, frozen_statistics, initialise
+from singan.pixels import to_pixels
+from singan.pyramid import Pyramid, TrainedLevel
+from singan.randomness import LevelStreams, level_noise
+from singan.settings import TrainingSettings
+from singan.stopping import StopRule
+from singan.switches import LevelFeed
+
+LOSS_NAMES = ("d_real", "d_fake", "gradient_penalty", "g_adversarial", "reconstruction")
+"""Per epoch, of its last D step: mean D(real), mean D(fake), the weighted penalty; of its last G step:
+-mean D(fake) and the weighted reconstruction loss."""
+
+
+@dataclass(frozen=True)
+class LevelTask:
+    """What to train: everything that, with the pyramid below, decides the outcome."""
+
+    feed: LevelFeed
+    stop: StopRule
+    settings: TrainingSettings
+    seed: int
+    image_digest: str
+
+
+@dataclass(frozen=True)
+class LevelInputs:
+    """What stays fixed while a level trains; images `[1, 3, H, W]`."""
+
+    pyramid: Pyramid
+    level: int
+    feed: LevelFeed
+    real: Tensor
+    reconstruction_input: Tensor
+    noise_amplitude: float
+
+    def draw_noise(self, generator: torch.Generator) -> Tensor:
+        """A fresh noise map for this level."""
+        return level_noise(self.level, self.pyramid.size(self.level), generator)
+
+    def draw_adversarial_input(self, generator: torch.Generator) -> Tensor:
+        """A fresh adversarial input for this level."""
+        return adversarial_input(self.feed, self.pyramid, generator)
+
+
+@dataclass
+class LevelState:
+    """What changes from epoch to epoch."""
+
+    generator: Generator
+    discriminator: Discriminator
+    generator_adam: torch.optim.Adam
+    discriminator_adam: torch.optim.Adam
+    streams: LevelStreams
+    anchor_noise: Tensor
+    epochs_done: int = 0
+
+
+class EpochResult(NamedTuple):
+    """Losses `[5]` in the order of `LOSS_NAMES`, still on the device, and the last D step's fake."""
+
+    losses: Tensor
+    fake: Tensor
+
+
+class Engine(Protocol):
+    """How the steps of one epoch are carried out; every engine gives the plain one's results."""
+
+    def train_epoch(
+        self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings
+    ) -> EpochResult: ...
+
+
+class Snapshot(NamedTuple):
+    """G(z*) and the fake after an epoch (counted from 0), as 8-bit pixels `[H, W, 3]`."""
+
+    epoch: int
+    reconstruction: Tensor
+    fake: Tensor
+
+
+@dataclass
+class LevelHistory:
+    """How the training went: `losses` `[epochs, 5]` in the order of `LOSS_NAMES`."""
+
+    losses: list[list[float]] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped_early: bool = False
+
+
+class EpochReport(NamedTuple):
+    """Progress after an epoch; `losses` may still be computed on the device, so read it sparingly."""
+
+    epochs_done: int
+    epochs: int
+    losses: Tensor
+
+
+EpochObserver = Callable[[EpochReport], None]
+
+
+def train_level(
+    pyramid: Pyramid, task: LevelTask, engine: Engine, observe: EpochObserver = lambda report: None
+) -> tuple[TrainedLevel, LevelHistory]:
+    """Train the pyramid's next level.
+
+    Raises `UserError` when a loss stops being finite.
+    """
+    started = time.perf_counter()
+    inputs = prepare_inputs(pyramid, task)
+    state = prepare_state(pyramid, task)
+    history = LevelHistory()
+    pending: list[Tensor] = []  # losses not yet fetched from the device
+    is_last = inputs.level == pyramid.geometry.last
+    stop = StopRule() if is_last else task.stop
+
+    for epoch in range(task.settings.epochs):
+        result = engine.train_epoch(state, inputs, task.settings)
+        state.epochs_done = epoch + 1
+        pending.append(result.losses)
+        stopping = stop.stops(epoch + 1, float(result.losses[-1]) if stop.needs_loss else math.nan)
+        if stopping or task.settings.is_snapshot_epoch(epoch):
+            history.losses += _fetch_finite(pending, epoch)
+            pending.clear()
+            history.snapshots.append(_snapshot(epoch, state, inputs, result.fake))
+        observe(EpochReport(epoch + 1, task.settings.epochs, result.losses))
+        if stopping:
+            history.stopped_early = epoch + 1 < task.settings.epochs
+            break
+
+    trained = TrainedLevel(
+        state.generator, state.discriminator, inputs.noise_amplitude, state.anchor_noise.contiguous()
+    )
+    history.seconds = time.perf_counter() - started
+    return trained, history
+
+
+def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:
+    """The level's real image, reconstruction input and noise amplitude sigma_n.
+
+    sigma_0 = 1; sigma_n = 0.1 * RMSE(real_n, rec_prev): the worse the levels below reconstruct, the more
+    freedom the level gets.
+    """
+    level = pyramid.next_level
+    real = pyramid.reals[level]
+    rec_prev = reconstruction_input(task.feed, pyramid)
+    rmse = float(torch.sqrt(torch.mean((real - rec_prev) ** 2)))
+    amplitude = 1.0 if level == 0 else task.settings.noise_weight * rmse
+    return LevelInputs(pyramid, level, task.feed, real, rec_prev, amplitude)
+
+
+def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
+    """Networks and optimisers before the first epoch.
+
+    A level as wide as the one below starts from that level's trained networks, otherwise fresh.
+    """
+    level, real = pyramid.next_level, pyramid.reals[pyramid.next_level]
+    streams = LevelStreams.of(task.seed, task.image_digest, level, real.device)
+    width = task.settings.width_at(level)
+    if pyramid.levels and pyramid.levels[-1].generator.width == width:
+        generator = copy.deepcopy(pyramid.levels[-1].generator)
+        discriminator = copy.deepcopy(pyramid.levels[-1].discriminator)
+    else:
+        generator, discriminator = (
+            net(width).to(device=real.device, dtype=real.dtype) for net in (Generator, Discriminator)
+        )
+        initialise(generator, streams.init)
+        initialise(discriminator, streams.init)
+    for network in (generator, discriminator):
+        network.train().requires_grad_(True)
+    adams = (
+        torch.optim.Adam(
+            network.parameters(), lr=task.settings.learning_rate, betas=task.settings.adam_betas
+        )
+        for network in (generator, discriminator)
+    )
+    first_anchor = level_noise(0, pyramid.size(0), streams.noise) if level == 0 else torch.zeros_like(real)
+    return LevelState(generator, discriminator, *adams, streams, first_anchor)
+
+
+def _snapshot(epoch: int, state: LevelState, inputs: LevelInputs, fake: Tensor) -> Snapshot:
+    """Pictures of the training in progress; looking must not change it, hence the frozen statistics."""
+    with torch.no_grad(), frozen_statistics(state.generator):
+        reconstruction = reconstruct(state, inputs)
+    return Snapshot(epoch, to_pixels(reconstruction), to_pixels(fake))
+
+
+def reconstruct(state: LevelState, inputs: LevelInputs) -> Tensor:
+    """G(sigma * z* + rec_prev, rec_prev) with the networks in training."""
+    rec_prev = inputs.reconstruction_input
+    mixed = inputs.noise_amplitude * state.anchor_noise + rec_prev
+    return state.generator(mixed, rec_prev)  # type: ignore[no-any-return]
+
+
+def _fetch_finite(pending: Sequence[Tensor], epoch: int) -> list[list[float]]:
+    losses: list[list[float]] = torch.stack(list(pending)).tolist()
+    first_epoch = epoch + 1 - len(losses)
+    for offset, values in enumerate(losses):
+        for name, value in zip(LOSS_NAMES, values, strict=True):
+            if not math.isfinite(value):
+                raise UserError(f"training diverged: loss {name} is {value} at epoch {first_epoch + offset}")
+    return losses

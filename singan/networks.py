@@ -1,0 +1,101 @@
+"""Generator and discriminator of one pyramid level (algorithm.md 3; paper section 2.1).
+
+Module names are those of the published implementation, so that its checkpoints load by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+PADDING_px = 5
+"""Five 3x3 convolutions without padding eat 5 pixels on each side; what enters G is zero-padded by as much."""
+
+_LEAK = 0.2
+_INIT_STD = 0.02
+
+
+class ConvBlock(nn.Sequential):
+    """3x3 convolution, BatchNorm, LeakyReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            OrderedDict[str, nn.Module](
+                conv=nn.Conv2d(in_channels, out_channels, 3),
+                norm=nn.BatchNorm2d(out_channels),
+                act=nn.LeakyReLU(_LEAK),
+            )
+        )
+
+
+def _body(width: int) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((f"block{i}", ConvBlock(width, width)) for i in (1, 2, 3)))
+
+
+class Generator(nn.Module):
+    """Adds detail to an image: `[B, 3, H, W]` to the same size."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.head = ConvBlock(3, width)
+        self.body = _body(width)
+        self.tail = nn.Sequential(nn.Conv2d(width, 3, 3), nn.Tanh())
+
+    def forward(self, mixed: Tensor, previous: Tensor) -> Tensor:
+        """`mixed` is sigma * z + previous; the network's output is added to `previous`.
+
+        Padding happens here, once, for noise and image alike: the published code pads both before adding
+        them and crops the skip connection back, which is the same. The sum may leave [-1, 1].
+        """
+        padded = nn.functional.pad(mixed, (PADDING_px,) * 4)
+        return self.tail(self.body(self.head(padded))) + previous  # type: ignore[no-any-return]
+
+
+class Discriminator(nn.Module):
+    """Scores patches: `[B, 3, H, W]` to a map `[B, 1, H - 10, W - 10]`; no final activation (WGAN)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.head = ConvBlock(3, width)
+        self.body = _body(width)
+        self.tail = nn.Conv2d(width, 1, 3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.tail(self.body(self.head(image)))  # type: ignore[no-any-return]
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Fresh weights: convolutions N(0, 0.02), BatchNorm scale N(1, 0.02) and shift 0.
+
+    Convolution biases keep PyTorch's default, U(-b, b) with b = 1 / sqrt(fan in), as in the published code.
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.normal_(0.0, _INIT_STD, generator=generator)
+                bound = 1 / math.sqrt(module.weight[0].numel())
+                assert module.bias is not None
+                module.bias.uniform_(-bound, bound, generator=generator)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.weight.normal_(1.0, _INIT_STD, generator=generator)
+                module.bias.zero_()
+
+
+@contextmanager
+def frozen_statistics(network: nn.Module) -> Iterator[None]:
+    """Train-mode forwards in here normalise by the batch but leave BatchNorm's running statistics alone."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

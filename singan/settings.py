@@ -1,0 +1,61 @@
+"""How a level is trained: the constants of algorithm.md 4, scaled to the number of epochs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from singan.stopping import StopRule
+
+PUBLISHED_EPOCHS = 2000
+"""The epochs every published constant was written for."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings shared by all levels of a run; the defaults are the published ones."""
+
+    epochs: int = PUBLISHED_EPOCHS
+    learning_rate: float = 5e-4
+    adam_betas: tuple[float, float] = (0.5, 0.999)
+    learning_rate_drop: float = 0.1
+    discriminator_steps: int = 3
+    generator_steps: int = 3
+    noise_weight: float = 0.1
+    anchor_noise: Literal["redrawn", "fixed"] = "redrawn"
+    """Level 0's z*: the published code redraws it every epoch; the paper says it is fixed."""
+    base_width: int = 32
+    """Channels of the first levels; a narrower network is for checking the wiring only."""
+    precision: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "base_width", "discriminator_steps", "generator_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    def width_at(self, level: int) -> int:
+        """Channels C of both networks: `base_width`, doubled every four levels, at most four times it."""
+        return int(min(self.base_width * 2 ** (level // 4), 4 * self.base_width))
+
+    @property
+    def learning_rate_drop_epoch(self) -> int:
+        """Epochs trained at the full rate: 80 %, 1600 of 2000."""
+        return self.epochs * 4 // 5
+
+    @property
+    def snapshot_interval(self) -> int:
+        """Epochs between snapshots: 10 %, 200 of 2000."""
+        return max(1, self.epochs // 10)
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Learning rate of epoch `epoch`, counted from 0."""
+        dropped = epoch >= self.learning_rate_drop_epoch
+        return self.learning_rate * (self.learning_rate_drop if dropped else 1.0)
+
+    def is_snapshot_epoch(self, epoch: int) -> bool:
+        """Whether epoch `epoch` (from 0) is recorded: every tenth of the training, and the last."""
+        return epoch % self.snapshot_interval == 0 or epoch == self.epochs - 1
+
+    def scaled_stop(self, rule: StopRule) -> StopRule:
+        """The rule with its floor, written for 2000 epochs, scaled to these."""
+        return StopRule(rule.name, rule.after * self.epochs // PUBLISHED_EPOCHS, rule.below)
