@@ -16,9 +16,9 @@ from singan import __version__
 from singan.errors import UserError
 
 if TYPE_CHECKING:
-    from runner.images import LoadedImage
-    from runner.plan import Plan, Run
-    from runner.study import Study
+    from runner.plan import Plan
+    from runner.store import Store
+    from runner.worker import DeviceName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -103,16 +103,15 @@ def cli() -> None:
 @results_option
 @click.option("--dry-run", is_flag=True, help="Only print what would be trained, and why.")
 @click.option("--force", is_flag=True, help="Do finished work again.")
-def run(
-    device: Any, store: Path, results: Path, dry_run: bool, force: bool, **choices: Any
-) -> None:
+def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bool, **choices: Any) -> None:
     """Train the study's experiments and record their results.
 
     Finished levels are never trained twice: levels are shared between experiments and kept in the store.
     """
+    from runner.request import Request  # noqa: PLC0415
     from runner.store import Store  # noqa: PLC0415
 
-    request = _Request(**choices)
+    request = Request(**choices, say=_warn)
     plan = request.plan()
     opened = Store(store)
     _print_plan(plan, opened, force=force, detailed=dry_run)
@@ -126,7 +125,7 @@ def run(
     from runner.worker import choose_device  # noqa: PLC0415
 
     with showing_progress() as progress:
-        execution = Execution(plan, request.loaded, opened, choose_device(device), progress, force)
+        execution = Execution(plan, request.pictures, opened, choose_device(device), progress, force)
         outcome = execution.run_all(Results(results, plan.profile.id), request.command)
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     click.echo(f"{outcome.done} of {len(plan.runs)} runs done{failed}; {outcome.trained} levels trained now")
@@ -145,14 +144,15 @@ def run(
 @store_option
 def status(store: Path, **choices: Any) -> None:
     """Show which runs are done, failed or missing, and why."""
+    from runner.request import Request  # noqa: PLC0415
     from runner.status import run_states  # noqa: PLC0415
     from runner.store import Store  # noqa: PLC0415
 
-    plan = _Request(**choices).plan()
+    plan = Request(**choices, say=_warn).plan()
     states = list(run_states(plan, Store(store)))
     width = max(len(str(state.run)) for state in states)
     for state in states:
-        click.echo(f"{state.state:8}{str(state.run):{width}}  {state.why}")
+        click.echo(f"{state.state:8}{state.run!s:{width}}  {state.why}")
     counts = [f"{sum(s.state == kind for s in states)} {kind}" for kind in ("done", "failed", "missing")]
     click.echo(f"{plan.profile.id}: {', '.join(counts)} of {len(states)} runs")
 
@@ -197,13 +197,14 @@ def super_resolve(
     study: Path,
     profile_name: str,
     seed: int | None,
-    device: Any,
+    device: DeviceName,
     store: Path,
 ) -> None:
     """Train on PICTURE and enlarge it."""
     from runner.images import load_own  # noqa: PLC0415
     from runner.own_picture import check_output, enlarge  # noqa: PLC0415
     from runner.plan import make_plan  # noqa: PLC0415
+    from runner.request import checked_factor  # noqa: PLC0415
     from runner.select import choose, choose_profile  # noqa: PLC0415
     from runner.store import Store  # noqa: PLC0415
     from runner.study import load_study  # noqa: PLC0415
@@ -214,7 +215,7 @@ def super_resolve(
     plan = make_plan(
         profile,
         [(way, image)],
-        factor=_checked_factor(loaded.study.factor if factor is None else factor),
+        factor=checked_factor(loaded.study.factor if factor is None else factor),
         seed=loaded.study.seed if seed is None else seed,
     )
     check_output(output)
@@ -250,74 +251,11 @@ def serve(folder: Path, port: int) -> None:
     serve_folder(folder, port, click.echo)
 
 
-class _Request:
-    """The runs an invocation of `run` or `status` asks for."""
-
-    def __init__(
-        self,
-        study: Path,
-        profile_name: str,
-        experiments: tuple[str, ...],
-        images: tuple[str, ...],
-        all_images: bool,
-        images_from: Path | None,
-        stand_ins: Any,
-        factor: float | None,
-        seed: int | None,
-    ) -> None:
-        from runner.study import load_study  # noqa: PLC0415
-
-        self.study: Study = load_study(study)
-        self.study_path, self.profile_name = study, profile_name
-        self.experiments, self.images, self.all_images = experiments, images, all_images
-        self.images_from, self.stand_ins = images_from, stand_ins
-        self.factor = _checked_factor(self.study.study.factor if factor is None else factor)
-        self.seed = self.study.study.seed if seed is None else seed
-        self.loaded: dict[str, LoadedImage] = {}
-
-    def plan(self) -> Plan:
-        """Load the pictures and plan the runs."""
-        from runner.images import load_folder, load_images  # noqa: PLC0415
-        from runner.plan import make_plan  # noqa: PLC0415
-        from runner.select import choose_profile, select  # noqa: PLC0415
-
-        profile = choose_profile(self.study, self.profile_name)
-        if self.images_from is not None:
-            self.loaded = load_folder(self.images_from)
-        own = list(self.loaded) if self.images_from is not None else None
-        selection = select(
-            self.study, self.experiments, self.images, available=own, everywhere=self.all_images
-        )
-        if own is None:
-            wanted = [self.study.image[name] for name in selection.images]
-            self.loaded = load_images(wanted, self.stand_ins, lambda line: click.echo(f"STAND-IN: {line}"))
-        pairs = [(experiment, self.loaded[image]) for experiment, image in selection.pairs]
-        return make_plan(profile, pairs, factor=self.factor, seed=self.seed)
-
-    def command(self, run: Run) -> str:
-        """The command that reproduces one run."""
-        parts = ["singan run", f"--profile {self.profile_name}", f"--experiment {run.experiment.id}"]
-        parts.append(f"--image {run.image} --factor {run.factor:g} --seed {run.seed}")
-        if self.images_from is not None:
-            parts.append("--images-from FOLDER")
-        elif run.image not in (run.experiment.images or self.study.image):
-            parts.append("--all-images")
-        if self.loaded[run.image].stand_in:
-            parts.append("--stand-ins always")
-        return " ".join(parts)
+def _warn(line: str) -> None:
+    click.secho(f"STAND-IN: {line}", fg="yellow", err=True)
 
 
-def _checked_factor(factor: float) -> float:
-    from singan.geometry import sr_steps  # noqa: PLC0415
-
-    try:
-        sr_steps(factor)
-    except UserError as error:
-        raise UserError(str(error), where="--factor") from None
-    return factor
-
-
-def _print_plan(plan: Plan, store: Any, *, force: bool, detailed: bool) -> None:
+def _print_plan(plan: Plan, store: Store, *, force: bool, detailed: bool) -> None:
     from runner.status import pending_levels  # noqa: PLC0415
 
     pending = pending_levels(plan, store, force=force)

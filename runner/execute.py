@@ -119,9 +119,7 @@ class Execution:
                 return
             self.progress.start(f"{run}, super-resolution x{task.factor:g}", task.cost)
             geometry = self.plan.levels[task.top].geometry
-            super_resolve_task(
-                task, geometry, self.images[run.image], self.store, self.device, self._on_step
-            )
+            super_resolve_task(task, geometry, self.images[run.image], self.store, self.device, self._on_step)
         self._fresh.add(task.key)
         self.progress.finish("super-resolved")
 
@@ -133,9 +131,7 @@ class Execution:
     def _work_left(self) -> float:
         levels = sum(task.cost for key, task in self.plan.levels.items() if not self._is_done("levels", key))
         outputs = {run.output.key: run.output for run in self.plan.runs}
-        return levels + sum(
-            task.cost for key, task in outputs.items() if not self._is_done("outputs", key)
-        )
+        return levels + sum(task.cost for key, task in outputs.items() if not self._is_done("outputs", key))
 
     def _on_epoch(self, report: EpochReport) -> None:
         if self.progress.wants_update():
@@ -150,4 +146,3 @@ class Execution:
     def _note(self, run: Run, reason: str | None) -> None:
         levels = {str(self.plan.levels[key].level): dict(self.plan.levels[key].fields) for key in run.levels}
         self.store.write_note(note_name(self.plan, run), {"failure": reason, "levels": levels})
-

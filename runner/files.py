@@ -10,7 +10,7 @@ from singan.errors import UserError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that readers see the old bytes or the new ones, never a part; equal bytes are left alone.
+    """Write a file so that readers see the old bytes or the new, never a part; equal bytes are left alone.
 
     Raises `UserError` when the disk is full or the folder cannot be written.
     """

@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 import PIL.Image
 import PIL.ImageOps
+import platformdirs
 
 from runner.study import Image, SourceFile, StandIn
 from singan.errors import UserError
@@ -63,7 +63,7 @@ def cache_folder() -> Path:
 
 
 def load_images(
-    images: Iterable[Image], stand_ins: StandIns = "never", say: Callable[[str], None] = lambda line: None
+    images: Iterable[Image], stand_ins: StandIns = "never", say: Callable[[str], None] = print
 ) -> dict[str, LoadedImage]:
     """Load pictures of the study by id; `say` is told of every picture another stands in for.
 
@@ -126,7 +126,7 @@ def fetch(source: SourceFile) -> Path:
             path=folder,
             downloader=pooch.HTTPDownloader(timeout=_DOWNLOAD_TIMEOUT_s, progressbar=False),
         )
-    except Exception as error:  # noqa: BLE001  (requests, urllib3, pooch and the system each raise their own)
+    except Exception as error:  # (requests, urllib3, pooch and the system each raise their own)
         reason = "the file there has another checksum" if "hash" in str(error) else _root_cause(error)
         raise NotAvailableError(
             f"cannot download {source.url} ({reason})",
@@ -144,7 +144,7 @@ def _root_cause(error: BaseException) -> str:
 
 
 def read_picture(path: Path) -> Pixels:
-    """RGB pixels of anything Pillow opens: alpha dropped, grey expanded, 16 bits scaled to 8, rotation applied.
+    """RGB pixels of anything Pillow opens: alpha dropped, grey expanded, 16 bits made 8, turned upright.
 
     Raises `UserError` for what is no picture, is cut short, or has too many pixels.
     """
@@ -165,7 +165,7 @@ def read_picture(path: Path) -> Pixels:
         raise UserError(
             "is no picture", where=str(path), right="give a PNG, JPEG, WebP or the like"
         ) from None
-    except Exception as error:  # noqa: BLE001  (decoders raise almost anything on damaged files)
+    except Exception as error:  # (decoders raise almost anything on damaged files)
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
 
 
@@ -185,8 +185,8 @@ def check_trainable(size: Size, where: str) -> None:
     """Refuse a picture SinGAN cannot train on as it is; raises `UserError`."""
     if max(size) > MAX_SIZE_px:
         raise UserError(
-            f"a picture of {size} pixels is too large: training would shrink it, and what comes out would not "
-            "be an enlargement of it",
+            f"a picture of {size} pixels is too large: training would shrink it first, and what comes out "
+            "would be no enlargement of it",
             where=where,
             right=f"shrink or crop it to at most {MAX_SIZE_px} px a side",
         )
@@ -218,16 +218,16 @@ def _photograph(stand_in: StandIn) -> Pixels:
     from skimage import data  # noqa: PLC0415  (slow to import, and rarely needed)
 
     if stand_in.photograph == "motorcycle":
-        photograph = data.stereo_motorcycle()[0]
+        photograph = data.stereo_motorcycle()[0]  # type: ignore[no-untyped-call]
     else:
         photograph = getattr(data, stand_in.photograph)()
     return np.asarray(photograph, dtype=np.uint8)
 
 
 def load_folder(folder: Path) -> dict[str, LoadedImage]:
-    """One's own pictures by id, which is the file's name in lower case with - for anything unusual.
+    """One's own pictures by id: the file's name in lower case, with - for anything unusual.
 
-    Raises `UserError` for a folder without pictures, for one that cannot be trained on, and for two with one id.
+    Raises `UserError` for a folder with no picture, a picture that cannot be trained on, or two with one id.
     """
     if not folder.is_dir():
         raise UserError("there is no such folder", where=str(folder))
@@ -236,7 +236,9 @@ def load_folder(folder: Path) -> dict[str, LoadedImage]:
         if path.suffix.lower() in _PICTURE_SUFFIXES and not path.name.startswith("."):
             image = load_own(path)
             if image.id in loaded:
-                raise UserError(f'a second picture gets the id "{image.id}"', where=str(path), right="rename one")
+                raise UserError(
+                    f'a second picture gets the id "{image.id}"', where=str(path), right="rename one"
+                )
             loaded[image.id] = image
     if not loaded:
         raise UserError("holds no picture", where=str(folder), right="put PNG or JPEG files there")

@@ -135,7 +135,7 @@ def plan_levels(
         feed = experiment.feed(last=is_last).effective_at(level)
         stop = StopRule() if is_last else settings.scaled_stop(experiment.stop.as_rule)
         below = chain[-1].key if chain else None
-        fields = {
+        fields: Fields = {
             "version": KEY_VERSION,
             "image": image.digest,
             "sizes": [list(size) for size in geometry.sizes],
@@ -147,8 +147,11 @@ def plan_levels(
             "seed": seed,
             "below": below,
         }
+        fields = json.loads(json.dumps(fields))  # as they come back from a file: lists, not tuples
         chain.append(
-            LevelTraining(digest(fields), below, image.id, level, geometry, feed, stop, settings, seed, fields)
+            LevelTraining(
+                digest(fields), below, image.id, level, geometry, feed, stop, settings, seed, fields
+            )
         )
     return chain
 
@@ -169,7 +172,7 @@ _EPOCH_OVERHEAD_macs = 1e10
 
 
 def _forward_macs(size: Size, width: int) -> float:
-    """One pass through a generator: five 3x3 convolutions, and as much again in memory traffic when narrow."""
+    """One pass through a generator: five 3x3 convolutions, and memory traffic, which shows when narrow."""
     return size.height * size.width * (9 * (3 * width * width + 6 * width) + 300 * width)
 
 
@@ -183,7 +186,9 @@ def why_changed(old: Fields, new: Fields) -> str:
     names = [name for name in new if old.get(name) != new[name]]
     own = [name for name in names if name != "below"]
     if own:
-        return "changed: " + ", ".join(f"{name} {_brief(old.get(name))} -> {_brief(new[name])}" for name in own)
+        return "changed: " + ", ".join(
+            f"{name} {_brief(old.get(name))} -> {_brief(new[name])}" for name in own
+        )
     return "changed: the level below" if names else "same settings"
 
 

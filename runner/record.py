@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,6 @@ import PIL.Image
 import safetensors.numpy
 
 from runner.encode import lossless_webp
-from runner.files import write_atomically
 from runner.images import LoadedImage
 from runner.plan import LevelTraining, Plan, Run
 from runner.results import (
@@ -46,21 +47,26 @@ def record_image(results: Results, image: LoadedImage, factor: float) -> None:
     """Record an image with its enlarged inputs; those of other factors stay."""
     height, width = sr_output_size(image.size, factor)
     small = PIL.Image.fromarray(image.pixels)
-    filters = {"nearest": PIL.Image.Resampling.NEAREST, "bicubic": PIL.Image.Resampling.BICUBIC}
     name = factor_name(factor)
-    enlarged = {
-        kind: _publish(
-            results, f"images/{image.id}-{name}-{kind}.webp", np.asarray(small.resize((width, height), how))
-        )
-        for kind, how in filters.items()
-    }
-    truths = {
-        factor_name(by): _publish(results, f"images/{image.id}-truth-{factor_name(by)}.webp", pixels)
-        for by, pixels in image.ground_truth.items()
-        if image.stand_in is not None  # the study's own ground truth is not ours to publish
-    }
+
+    def enlarge(how: PIL.Image.Resampling) -> bytes:
+        return lossless_webp(np.asarray(small.resize((width, height), how)))
+
+    pictures: dict[str, Callable[[], bytes]] = {}
+    enlarged: dict[Literal["nearest", "bicubic"], Picture] = {}
+    kinds: tuple[Literal["nearest", "bicubic"], ...] = ("nearest", "bicubic")
+    for kind in kinds:
+        file = f"images/{image.id}-{name}-{kind}.webp"
+        pictures[file] = partial(enlarge, PIL.Image.Resampling[kind.upper()])
+        enlarged[kind] = Picture(file=file, width=width, height=height)
+    truths = {}
+    if image.stand_in is not None:  # the study's own ground truth is not ours to publish
+        for by, pixels in image.ground_truth.items():
+            file = f"images/{image.id}-{factor_name(by)}-truth.webp"
+            pictures[file] = partial(lossless_webp, pixels)
+            truths[factor_name(by)] = Picture(file=file, width=pixels.shape[1], height=pixels.shape[0])
     before = {record.id: record for record in results.images()}.get(image.id)
-    same = before is not None and before.pixels_sha256 == image.digest
+    others = before.enlarged if before is not None and before.pixels_sha256 == image.digest else {}
     record = ImageRecord(
         id=image.id,
         title=image.title,
@@ -69,10 +75,10 @@ def record_image(results: Results, image: LoadedImage, factor: float) -> None:
         height=image.size.height,
         pixels_sha256=image.digest,
         stand_in=image.stand_in,
-        enlarged={**(before.enlarged if before and same else {}), name: enlarged},
+        enlarged={**others, name: enlarged},
         ground_truth=truths,
     )
-    results.write(f"images/{image.id}", record)
+    results.write(f"images/{image.id}", record, pictures)
 
 
 def record_run(results: Results, run: Run, plan: Plan, store: Store, command: str) -> None:
@@ -81,14 +87,13 @@ def record_run(results: Results, run: Run, plan: Plan, store: Store, command: st
         _record_level(results, plan.levels[key], _entry(store.find("levels", key)))
     entry = _entry(store.find("outputs", run.output.key))
     name = run_name(run.experiment.id, run.image, run.factor, run.seed)
-    write_atomically(results.folder / f"{name}.webp", entry.read(PICTURE))
     output = Output(
         picture=Picture(file=f"{name}.webp", width=entry.facts["width"], height=entry.facts["height"]),
         seconds=entry.facts["seconds"],
         provenance=entry.provenance,
     )
     record = _run_record(run, run.levels, command).model_copy(update={"output": output})
-    results.write(name, record)
+    results.write(name, record, {f"{name}.webp": partial(entry.read, PICTURE)})
 
 
 def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
@@ -100,7 +105,9 @@ def record_failure(results: Results, run: Run, plan: Plan, store: Store, command
             break
         _record_level(results, plan.levels[key], entry)
         finished.append(key)
-    failed = _run_record(run, tuple(finished), command).model_copy(update={"status": "failed", "reason": reason})
+    failed = _run_record(run, tuple(finished), command).model_copy(
+        update={"status": "failed", "reason": reason}
+    )
     results.write(run_name(run.experiment.id, run.image, run.factor, run.seed), failed)
 
 
@@ -125,8 +132,10 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
         name: tuple(_significant(history["losses"][epoch, column]) for epoch in shown)
         for column, name in enumerate(LOSS_NAMES)
     }
+    sheet = _sheet(history)
+    file = f"levels/{level.key}.webp"
     snapshots = Snapshots(
-        sheet=_publish(results, f"levels/{level.key}.webp", _sheet(history)),
+        sheet=Picture(file=file, width=sheet.shape[1], height=sheet.shape[0]),
         epochs=tuple(int(epoch) for epoch in history["snapshot_epochs"]),
         width=level.size.width,
         height=level.size.height,
@@ -144,7 +153,7 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
         provenance=entry.provenance,
         **entry.facts,
     )
-    results.write(f"levels/{level.key}", record)
+    results.write(f"levels/{level.key}", record, {file: partial(lossless_webp, sheet)})
 
 
 def _sheet(history: Mapping[str, npt.NDArray[np.uint8]]) -> Pixels:
@@ -163,11 +172,6 @@ def _evenly(count: int, most: int) -> list[int]:
 def _significant(value: float) -> float:
     """Five significant digits: more would be noise, and bytes in git."""
     return float(f"{value:.5g}") if math.isfinite(value) else value
-
-
-def _publish(results: Results, file: str, pixels: Pixels) -> Picture:
-    write_atomically(results.folder / file, lossless_webp(pixels))
-    return Picture(file=file, width=pixels.shape[1], height=pixels.shape[0])
 
 
 def _entry(entry: Entry | None) -> Entry:

@@ -11,7 +11,7 @@ never imports torch: the site is rendered from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -55,7 +55,7 @@ class Provenance(Record):
 class ProfileRecord(Record):
     """The profile's settings at the time of the runs."""
 
-    version: Literal[1] = RECORD_VERSION
+    version: Literal[1] = 1
     id: str
     title: str
     note: str
@@ -66,7 +66,7 @@ class ProfileRecord(Record):
 class ImageRecord(Record):
     """An image as it was trained on. The source picture itself is not published, only enlarged inputs."""
 
-    version: Literal[1] = RECORD_VERSION
+    version: Literal[1] = 1
     id: str
     title: str
     credit: str | None
@@ -93,7 +93,7 @@ class Snapshots(Record):
 class LevelRecord(Record):
     """A trained level, or a thinned view of it: `losses` has at most 200 epochs, `loss_epochs` says which."""
 
-    version: Literal[1] = RECORD_VERSION
+    version: Literal[1] = 1
     key: str
     level: int
     width: int
@@ -120,7 +120,7 @@ class Output(Record):
 class RunRecord(Record):
     """One experiment on one image with one seed and factor."""
 
-    version: Literal[1] = RECORD_VERSION
+    version: Literal[1] = 1
     experiment: str
     image: str
     seed: int
@@ -137,6 +137,9 @@ class RunRecord(Record):
     command: str
     """Reproduces it."""
 
+
+Pictures = Mapping[str, Callable[[], bytes]]
+"""Pictures of a record: file names, and how to encode each if need be."""
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -161,10 +164,20 @@ class Results:
             )
         return path
 
-    def write(self, name: str, record: Record) -> None:
-        """Write `<name>.json`; the same record gives the same bytes."""
-        text = record.model_dump_json(indent=1) + "\n"
-        write_atomically(self.folder / f"{name}.json", text.encode())
+    def write(self, name: str, record: Record, pictures: Pictures | None = None) -> None:
+        """Write `<name>.json` after the pictures it names; the same record gives the same bytes.
+
+        A record that is already there word for word was written from the same work: its pictures are then not
+        encoded again.
+        """
+        path = self.folder / f"{name}.json"
+        text = (record.model_dump_json(indent=1) + "\n").encode()
+        files = {self.picture_path(file): encode for file, encode in (pictures or {}).items()}
+        unchanged = path.is_file() and path.read_bytes() == text
+        for file, encode in files.items():
+            if not (unchanged and file.is_file()):
+                write_atomically(file, encode())
+        write_atomically(path, text)
 
     def profile(self) -> ProfileRecord | None:
         """The profile's settings, or None where nothing was run."""

@@ -22,7 +22,9 @@ def serve_folder(folder: Path, port: int, say: Callable[[str], None]) -> None:
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(folder)))
     except OSError as error:
-        raise UserError(f"port {port} cannot be used: {error.strerror}", right="name another with --port") from None
+        raise UserError(
+            f"port {port} cannot be used: {error.strerror}", right="name another with --port"
+        ) from None
     with server:
         say(f"http://127.0.0.1:{server.server_address[1]}/  (Ctrl-C ends it)")
         server.serve_forever()

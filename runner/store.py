@@ -1,11 +1,11 @@
 """Private, content-addressed results of finished work: files by key, whole and verified or not there.
 
-    <store>/format                     the format's version
-    <store>/levels/<key>/              entry.json, level.safetensors, history.safetensors
-    <store>/outputs/<key>/             entry.json, picture.webp
-    <store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
-    <store>/locks/<key>.lock           held while a key is worked on
-    <store>/damaged/                   entries set aside because their checksum was wrong
+<store>/format                     the format's version
+<store>/levels/<key>/              entry.json, level.safetensors, history.safetensors
+<store>/outputs/<key>/             entry.json, picture.webp
+<store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
+<store>/locks/<key>.lock           held while a key is worked on
+<store>/damaged/                   entries set aside because their checksum was wrong
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ class Store:
         folder = self.root / kind / key
         try:
             raw = json.loads((folder / "entry.json").read_bytes())
-            entry = Entry(
-                folder, raw["fields"], raw["facts"], Provenance(**raw["provenance"]), raw["files"]
-            )
+            entry = Entry(folder, raw["fields"], raw["facts"], Provenance(**raw["provenance"]), raw["files"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return entry if entry.is_complete else None

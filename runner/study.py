@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -104,7 +104,7 @@ class SourceFile(Table):
     @model_validator(mode="after")
     def _crop_is_inside(self) -> Self:
         if self.crop is not None:
-            left, top, right, bottom = self.crop.box
+            _, _, right, bottom = self.crop.box
             if right > self.size.width or bottom > self.size.height:
                 raise ValueError(
                     f"crop ends at x={right} y={bottom}, outside the image of {self.size.size} pixels"
@@ -125,7 +125,8 @@ class GroundTruth(SourceFile):
 
 class StandIn(Table):
     """A photograph inside scikit-image, used when an image cannot be had. Its crop is the ground truth; it is
-    shrunk to the image's size."""
+    shrunk to the image's size.
+    """
 
     photograph: Literal["astronaut", "chelsea", "coffee", "motorcycle", "rocket"]
     crop: Crop
@@ -179,7 +180,7 @@ class Group(Table):
     idea: Text
 
 
-def _one_or_two(default: str) -> Any:
+def _one_or_two(default: str) -> Callable[[object], object]:
     """Accepts `"sr"` for all levels, or a table with `lower` and `last`, each defaulting to the original."""
 
     def expand(value: object) -> object:
@@ -298,7 +299,7 @@ class Experiment(Table):
     @property
     def in_words(self) -> dict[str, str]:
         """Switches and stop rule in the file's own words, by name."""
-        switches = {
+        switches: dict[str, AdversarialSwitch | ReconstructionSwitch | UpsampleSwitch] = {
             "adversarial": self.adversarial,
             "reconstruction": self.reconstruction,
             "upsample.adversarial": self.upsample.adversarial,
@@ -375,9 +376,7 @@ def load_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise syntax_error(path, error) from None
     for location in _hand_written_ids(tables):
-        raise located(
-            'unknown key "id"', path, text, location, "the id is the name in the table's header"
-        )
+        raise located('unknown key "id"', path, text, location, "the id is the name in the table's header")
     try:
         study = Study.model_validate(_with_ids(tables))
     except ValidationError as error:

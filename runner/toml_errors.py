@@ -1,4 +1,4 @@
-"""One clear line for anything wrong in a TOML file: which table and key, on which line, and what would be right."""
+"""One clear line for anything wrong in a TOML file: the table and key, the line, and what would be right."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _quoted(value: object) -> str:
 
 
 def _is_id(location: Location) -> bool:
-    return len(location) >= 3 and location[-1] in ("id", "group") or "images" in location
+    return location[-1] in ("id", "group") or "images" in location
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
@@ -127,7 +127,7 @@ def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | N
     return current if isinstance(current, type) and issubclass(current, BaseModel) else None
 
 
-def _bare(annotation: Any) -> Any:
+def _bare(annotation: object) -> object:
     """The annotation without `| None` and `Annotated`."""
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
@@ -138,8 +138,10 @@ def _bare(annotation: Any) -> Any:
 
 def _dotted(location: Location) -> str:
     parts = [part for part in location if isinstance(part, str)]
-    return f"[{'.'.join(parts[:2])}]" + "".join(f" {part}" for part in parts[2:3]) + "".join(
-        f".{part}" for part in parts[3:]
+    return (
+        f"[{'.'.join(parts[:2])}]"
+        + "".join(f" {part}" for part in parts[2:3])
+        + "".join(f".{part}" for part in parts[3:])
     )
 
 

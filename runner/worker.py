@@ -41,7 +41,7 @@ def choose_device(name: DeviceName) -> torch.device:
     """The device asked for; `auto` takes the best there is. Raises `UserError` for one that is not there."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if available[device])  # type: ignore[assignment]
+        name = next(device for device in ("cuda", "mps", "cpu") if available[device])
     if not available[name]:
         usable = ", ".join(device for device, there in available.items() if there)
         raise UserError(f'no device "{name}" on this machine', where="--device", right=f"usable: {usable}")

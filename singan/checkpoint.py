@@ -42,7 +42,8 @@ def load_level(data: bytes, device: torch.device) -> TrainedLevel:
     except (SafetensorError, KeyError, RuntimeError) as error:
         raise UserError(f"not a trained level ({error})") from None
     generator, discriminator = (network.to(device) for network in networks)
-    assert isinstance(generator, Generator) and isinstance(discriminator, Discriminator)
+    assert isinstance(generator, Generator)
+    assert isinstance(discriminator, Discriminator)
     return TrainedLevel(generator, discriminator, amplitude, anchor.to(device))
 
 

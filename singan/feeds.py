@@ -44,7 +44,8 @@ def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
 
 def _ascend(pyramid: Pyramid, from_real: bool, noise_of: NoiseOfLevel) -> Tensor:
     """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
-    the last trained one, starting at its real image. Level 0 starts from zeros in either case."""
+    the last trained one, starting at its real image. Level 0 starts from zeros in either case.
+    """
     start = max(pyramid.next_level - 1, 0) if from_real else 0
     image = torch.zeros_like(pyramid.reals[0]) if start == 0 else pyramid.reals[start]
     for level in range(start, pyramid.next_level):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from singan.errors import UserError
 from singan.feeds import adversarial_input, reconstruction_input
@@ -116,7 +115,7 @@ EpochObserver = Callable[[EpochReport], None]
 
 
 def train_level(
-    pyramid: Pyramid, task: LevelTask, engine: Engine, observe: EpochObserver = lambda report: None
+    pyramid: Pyramid, task: LevelTask, engine: Engine, observe: EpochObserver | None = None
 ) -> tuple[TrainedLevel, LevelHistory]:
     """Train the pyramid's next level.
 
@@ -139,7 +138,8 @@ def train_level(
             history.losses += _fetch_finite(pending, epoch)
             pending.clear()
             history.snapshots.append(_snapshot(epoch, state, inputs, result.fake))
-        observe(EpochReport(epoch + 1, task.settings.epochs, result.losses))
+        if observe is not None:
+            observe(EpochReport(epoch + 1, task.settings.epochs, result.losses))
         if stopping:
             history.stopped_early = epoch + 1 < task.settings.epochs
             break
@@ -173,25 +173,20 @@ def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
     level, real = pyramid.next_level, pyramid.reals[pyramid.next_level]
     streams = LevelStreams.of(task.seed, task.image_digest, level, real.device)
     width = task.settings.width_at(level)
+    generator, discriminator = Generator(width), Discriminator(width)
+    networks: tuple[nn.Module, nn.Module] = (generator, discriminator)
+    for network in networks:
+        network.to(device=real.device, dtype=real.dtype)
+        initialise(network, streams.init)
     if pyramid.levels and pyramid.levels[-1].generator.width == width:
-        generator = copy.deepcopy(pyramid.levels[-1].generator)
-        discriminator = copy.deepcopy(pyramid.levels[-1].discriminator)
-    else:
-        generator, discriminator = (
-            net(width).to(device=real.device, dtype=real.dtype) for net in (Generator, Discriminator)
-        )
-        initialise(generator, streams.init)
-        initialise(discriminator, streams.init)
-    for network in (generator, discriminator):
-        network.train().requires_grad_(True)
-    adams = (
-        torch.optim.Adam(
-            network.parameters(), lr=task.settings.learning_rate, betas=task.settings.adam_betas
-        )
-        for network in (generator, discriminator)
+        generator.load_state_dict(pyramid.levels[-1].generator.state_dict())
+        discriminator.load_state_dict(pyramid.levels[-1].discriminator.state_dict())
+    generator_adam, discriminator_adam = (
+        torch.optim.Adam(network.parameters(), lr=task.settings.learning_rate, betas=task.settings.adam_betas)
+        for network in networks
     )
     first_anchor = level_noise(0, pyramid.size(0), streams.noise) if level == 0 else torch.zeros_like(real)
-    return LevelState(generator, discriminator, *adams, streams, first_anchor)
+    return LevelState(generator, discriminator, generator_adam, discriminator_adam, streams, first_anchor)
 
 
 def _snapshot(epoch: int, state: LevelState, inputs: LevelInputs, fake: Tensor) -> Snapshot:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 PADDING_px = 5
-"""Five 3x3 convolutions without padding eat 5 pixels on each side; what enters G is zero-padded by as much."""
+"""Five 3x3 convolutions without padding eat 5 pixels on each side; G's input is zero-padded by as much."""
 
 _LEAK = 0.2
 _INIT_STD = 0.02

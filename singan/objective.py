@@ -16,7 +16,8 @@ def gradient_penalty(discriminator: nn.Module, mixed: Tensor) -> Tensor:
     """
     mixed = mixed.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(mixed).sum(), mixed, create_graph=True)
-    return ((torch.linalg.vector_norm(gradient, dim=1) - 1) ** 2).mean()
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+    return ((norms - 1) ** 2).mean()
 
 
 def interpolate(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:

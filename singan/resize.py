@@ -1,7 +1,7 @@
 """MATLAB's bicubic `imresize` as two small matrices (algorithm.md 2).
 
-The resize is separable and linear, so each axis is one matrix, built once per (side, scale) and applied on the
-device the image is on.
+The resize is separable and linear, so each axis is one matrix, built once per (side, scale) and applied on
+the device the image is on.
 """
 
 from __future__ import annotations

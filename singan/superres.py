@@ -21,7 +21,7 @@ def super_resolve(
     working: Tensor,
     factor: float,
     generator: torch.Generator,
-    observe: StepObserver = lambda done, steps: None,
+    observe: StepObserver | None = None,
 ) -> Tensor:
     """Enlarge the working image `[1, 3, h, w]` to `[1, 3, floor(s h), floor(s w)]` in [-1, 1].
 
@@ -33,7 +33,10 @@ def super_resolve(
     with torch.inference_mode():
         for step in range(steps):
             image = resize(image, step_ratio(factor))
-            noise = level_noise(step, size_of(image), generator)  # one channel at the first step, as at level 0
+            noise = level_noise(
+                step, size_of(image), generator
+            )  # one channel at the first step, as at level 0
             image = top.generate(noise, image)
-            observe(step + 1, steps)
+            if observe is not None:
+                observe(step + 1, steps)
     return crop(image, sr_output_size(size_of(working), factor)).clamp(-1, 1)

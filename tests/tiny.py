@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 SHRINK = 0.75
 """Ratio of the tiny pyramid's levels; its powers are exact, so sizes can be worked out by hand."""
 
-unhurried = settings(deadline=None)
+unhurried = settings(deadline=None, max_examples=40)
 """Hypothesis without its clock: a busy machine is not a failure."""
 
 
@@ -30,15 +30,19 @@ def picture(size: Size, seed: int = 0, dtype: torch.dtype = torch.float64) -> Te
 
 
 def randomise(network: nn.Module, seed: int) -> None:
-    """Weights and running statistics far from their initial values, so that every one of them matters."""
+    """Weights and running statistics far from their initial values, so that every one of them matters.
+
+    Drawn in float64 whatever the network's precision, so that equal seeds mean equal networks.
+    """
     source = torch.Generator().manual_seed(seed)
     for name, tensor in network.state_dict().items():
+        drawn = torch.empty(tensor.shape, dtype=torch.float64)
         if name.endswith("num_batches_tracked"):
             tensor.fill_(7)
         elif name.endswith("running_var") or "norm.weight" in name:
-            tensor.uniform_(0.5, 1.5, generator=source)
+            tensor.copy_(drawn.uniform_(0.5, 1.5, generator=source))
         else:
-            tensor.normal_(0.0, 0.2, generator=source)
+            tensor.copy_(drawn.normal_(0.0, 0.2, generator=source))
 
 
 def trained_level(
@@ -104,7 +108,8 @@ class ByHand:
     def generate(self, mixed: Tensor, previous: Tensor, *, training: bool, count: bool = True) -> Tensor:
         """The generator's output: everything padded by 5, the skip connection cropped by 5."""
         mixed, previous = pad(mixed, (5, 5, 5, 5)), pad(previous, (5, 5, 5, 5))
-        return torch.tanh(self.score(mixed, training=training, count=count)) + previous[..., 5:-5, 5:-5]
+        detail: Tensor = torch.tanh(self.score(mixed, training=training, count=count))
+        return detail + previous[..., 5:-5, 5:-5]
 
     def _convolve(self, name: str, image: Tensor) -> Tensor:
         return conv2d(image, self.values[f"{name}.weight"], self.values[f"{name}.bias"])
@@ -122,5 +127,6 @@ class ByHand:
                 self.values[f"{name}.num_batches_tracked"] = self.values[f"{name}.num_batches_tracked"] + 1
             mean, variance = batch_mean, batch_variance
         scale, shift = self.values[f"{name}.weight"], self.values[f"{name}.bias"]
-        normal: Tensor = (image - mean[:, None, None]) / torch.sqrt(variance + 1e-5)[:, None, None]
-        return normal * scale[:, None, None] + shift[:, None, None]
+        normal = (image - mean[:, None, None]) / torch.sqrt(variance + 1e-5)[:, None, None]
+        scaled: Tensor = normal * scale[:, None, None] + shift[:, None, None]
+        return scaled

@@ -14,15 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 from runner.publish.model import Cell, Run, digest_of
-from runner.publish.words import ratio
+from runner.publish.words import ratio, size_words
 
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
-
-_CHART_VERSION = "1"
-"""Raised when charts are drawn differently: charts are reused by name, and this is part of it."""
 
 _PX_PER_INCH = 72
 """matplotlib's SVG has 72 pixels an inch whatever the resolution."""
@@ -81,7 +79,7 @@ class Chart(ABC):
 
     def url(self, theme: str) -> str:
         """Where it lies on the site."""
-        return f"charts/{self.kind}-{digest_of(_CHART_VERSION, repr(self))}-{theme}.svg"
+        return f"charts/{self.kind}-{digest_of(repr(self))}-{theme}.svg"
 
     def svgs(self) -> Mapping[Theme, bytes]:
         """The file for each theme. Same chart, same bytes: no date, no random ids."""
@@ -129,13 +127,23 @@ class LossChart(Chart):
             colour = level_colour("light", index, self.colours)
             dot = "o" if len(curve.epochs) == 1 else ""
             axes.plot(curve.epochs, curve.losses, color=colour, linewidth=1.4, marker=dot, label=curve.label)
-        if any(loss > 0 for curve in self.curves for loss in curve.losses):
-            axes.set_yscale("log")
+        axes.set_yscale("log")
         axes.minorticks_off()
+        axes.yaxis.set_major_locator(self._loss_ticks())
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", linewidth=0.8)
         axes.set_xlabel("epoch")
         axes.set_ylabel("reconstruction loss (100 · MSE)")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, fontsize=10, handlelength=1.4)
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, fontsize=10, handlelength=1.4
+        )
+
+    def _loss_ticks(self) -> Locator:
+        """Losses within a decade would get a single tick of a logarithmic scale."""
+        losses = [loss for curve in self.curves for loss in curve.losses]
+        wide = max(losses) > 10 * min(losses)
+        return LogLocator(subs=(1.0, 2.0, 5.0)) if wide else MaxNLocator(5)
 
 
 @dataclass(frozen=True)
@@ -224,7 +232,7 @@ def loss_chart(run: Run) -> LossChart | None:
         points = [(epoch, loss) for epoch, loss in pairs if loss > 0]  # a log axis has no place for 0
         if points:
             epochs, losses = zip(*points, strict=True)
-            label = f"level {record.level} · {record.width}×{record.height}"
+            label = f"level {record.level} · {size_words(record.width, record.height)}"
             curves.append(Curve(label, epochs, losses))
     return LossChart(tuple(curves)) if curves else None
 

@@ -62,9 +62,9 @@ def _run_row(cell: Cell, run: Run, data: SiteData) -> Row:
         "published_ratio_to_original": timing.published.ratio,
         "super_resolution_seconds": record.output.seconds if record.output else None,
         "picture": run.output.picture.url if run.output.picture else None,
-        "machine": made and made.machine,
-        "device": made and made.device,
-        "finished": made and made.finished,
+        "machine": made.machine if made else None,
+        "device": made.device if made else None,
+        "finished": made.finished if made else None,
     }
 
 

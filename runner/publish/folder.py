@@ -1,4 +1,4 @@
-"""The site's folder: built beside the old one, swapped in when whole, and never at a user's files' expense."""
+"""The site's folder: built beside the old one, swapped in when whole, a user's own files kept."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SiteFolder:
         self.digests[name] = _sha256(data)
 
     def keep(self, name: str, make: Callable[[], bytes]) -> None:
-        """Write a file whose name is a digest of what decides its content: made only if the old site lacks it."""
+        """Write a file whose name is a digest of what decides its content; made if the old site lacks it."""
         if name in self.digests:
             return
         data = self._old_data(name)
@@ -64,15 +64,14 @@ def site_folder(out: Path, made_with: str) -> Iterator[SiteFolder]:
     """
     out = out.resolve()
     try:
-        old = _old_site(out)
+        old = _old_marker(out)
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
             staging = Path(temporary, "new")
             staging.mkdir()
-            reusable = old["files"] if old.get("made_with") == made_with else {}
-            folder = SiteFolder(staging, out, reusable)
+            folder = SiteFolder(staging, out, old.files if old.made_with == made_with else {})
             yield folder
-            _keep_foreign_files(out, old["files"], staging)
+            _keep_foreign_files(out, old.files, staging)
             _write_marker(folder, made_with)
             _swap(out, staging, Path(temporary, "old"))
     except OSError as error:
@@ -80,15 +79,24 @@ def site_folder(out: Path, made_with: str) -> Iterator[SiteFolder]:
         raise UserError(f"the site cannot be written: {error.strerror or error}", where=str(where)) from None
 
 
-def _old_site(out: Path) -> dict[str, dict[str, str]]:
-    """The marker of the site at `out`: no files when there is none yet."""
+@dataclass(frozen=True)
+class _Marker:
+    """What the marker file says."""
+
+    made_with: str
+    files: Mapping[str, str]
+    """Digest of each file, by name."""
+
+
+def _old_marker(out: Path) -> _Marker:
+    """The marker of the site at `out`; of no files when there is none yet."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return {"files": {}}
+        return _Marker("", {})
     if not out.is_dir():
         raise UserError("is a file", where=str(out), right="name a folder for the site")
     try:
         marker = json.loads((out / MARKER).read_text(encoding="utf-8"))
-        return {"files": dict(marker["files"]), "made_with": marker["made_with"]}
+        return _Marker(str(marker["made_with"]), dict(marker["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
             "holds files, and is no site written here", where=str(out), right="name a new or empty folder"
@@ -103,7 +111,9 @@ def _keep_foreign_files(out: Path, ours: Mapping[str, str], staging: Path) -> No
             continue
         target = staging / name
         if target.exists():
-            raise UserError("is in the way of a page", where=str(path), right="move it out of the site's folder")
+            raise UserError(
+                "is in the way of a page", where=str(path), right="move it out of the site's folder"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target, follow_symlinks=False)
 
@@ -114,7 +124,7 @@ def _write_marker(folder: SiteFolder, made_with: str) -> None:
 
 
 def _swap(out: Path, new: Path, old: Path) -> None:
-    """Put `new` at `out`. The old one moves to `old` first, and back again if the new one cannot take its place."""
+    """Put `new` at `out`; what was there moves to `old`, and back again if that fails."""
     if not out.exists():
         new.rename(out)
         return

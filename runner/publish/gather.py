@@ -19,9 +19,8 @@ from runner.publish.model import (
     State,
 )
 from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
-from runner.publish.words import differences
+from runner.publish.words import differences, machine_words
 from runner.results import (
-    ImageRecord,
     LevelRecord,
     ProfileRecord,
     Provenance,
@@ -42,7 +41,7 @@ def gather(study: Study, results_root: Path, profile: str | None = None) -> Site
     What is missing becomes a note and a visible gap; what the study no longer has is noted and left out.
     Raises `UserError` when there is nothing to show, or a record cannot be understood.
     """
-    present = {name: record for name, record in _profiles(results_root)}
+    present = dict(_profiles(results_root))
     chosen = _choose(present, results_root, profile)
     return _Gathering(study, Results(results_root, chosen), present[chosen], tuple(present)).site_data()
 
@@ -62,7 +61,9 @@ def _choose(present: Mapping[str, ProfileRecord], root: Path, wanted: str | None
     if wanted not in present:
         there = ", ".join(f'"{name}"' for name in present)
         raise UserError(
-            f'there are no results of profile "{wanted}"', where=str(root), right=f"there are those of {there}"
+            f'there are no results of profile "{wanted}"',
+            where=str(root),
+            right=f"there are those of {there}",
         )
     return wanted
 
@@ -109,7 +110,9 @@ class _Gathering:
         runs: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
         for record in records:
             if record.experiment not in self.study.experiment:
-                self.notes.append(f'experiment "{record.experiment}" is not in the study: its runs are left out')
+                self.notes.append(
+                    f'experiment "{record.experiment}" is not in the study: its runs are left out'
+                )
             elif record.image not in self.study.image:
                 self.notes.append(f'image "{record.image}" is not in the study: runs on it are left out')
             else:
@@ -188,7 +191,7 @@ class _Gathering:
         return trained(known, complete=record.status == "done" and len(known) == len(record.levels))
 
     def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
-        """The original on the same image: with the run's seed and factor if there is one, else the one shown."""
+        """The original on the same image: with the run's seed and factor if there is one, else the first."""
         originals = self.runs.get((self.study.original.id, image.image.id), ())
         same = [o for o in originals if run and (o.factor, o.seed) == (run.factor, run.seed)]
         shown = (same or list(originals))[:1]
@@ -204,11 +207,6 @@ class _Gathering:
         runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]
         levels = [level.record.provenance for run in runs for level in run.levels]
         return levels + [run.record.output.provenance for run in runs if run.record.output]
-
-
-def machine_words(provenance: Provenance) -> str:
-    """A machine as one phrase."""
-    return f"{provenance.machine} ({provenance.device}, {provenance.threads} threads)"
 
 
 def _users_of_levels(runs: _Runs) -> Mapping[str, tuple[str, ...]]:

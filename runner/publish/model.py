@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.publish.timing import Timing
+from runner.publish.words import Difference
 from runner.results import ImageRecord, LevelRecord, ProfileRecord, RunRecord
 from runner.study import Experiment, Group, Image, Study
 from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
@@ -29,8 +30,10 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A picture of the record. Its name on the site is its content, so equal pictures are one file and a name
-    never has to be trusted."""
+    """A picture of the record.
+
+    Its name on the site is its content, so equal pictures are one file and a name never has to be trusted.
+    """
 
     source: Path
     digest: str
@@ -48,7 +51,8 @@ class PictureFile:
         """Smaller copies, narrowest first, none wider than the picture."""
         widths = sorted({min(width, self.width) for width in THUMBNAIL_WIDTHS_px})
         return tuple(
-            Thumbnail(f"thumbs/{self.digest[:20]}-{width}.webp", width, self._height_at(width)) for width in widths
+            Thumbnail(f"thumbs/{self.digest[:20]}-{width}.webp", width, self._height_at(width))
+            for width in widths
         )
 
     def _height_at(self, width: int) -> int:
@@ -109,6 +113,12 @@ class ImageData:
         return self.record.stand_in if self.record else None
 
     @property
+    def tall(self) -> bool:
+        """Whether it is higher than wide."""
+        size = self.image.cropped_size
+        return size.height > size.width
+
+    @property
     def credit(self) -> str | None:
         """Whom to thank for the picture shown."""
         return self.record.credit if self.record else self.image.credit
@@ -130,14 +140,6 @@ class Cell:
     def run(self) -> Run | None:
         """The run to show first."""
         return self.runs[0] if self.runs else None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One way an experiment differs from the original training."""
-
-    brief: str
-    sentence: str
 
 
 @dataclass(frozen=True)

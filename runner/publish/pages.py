@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.publish.charts import LossChart, TimingChart, loss_chart, timing_chart
-from runner.publish.gather import machine_words
 from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData, Slot
 from runner.publish.tables import (
     LossTable,
@@ -17,7 +16,7 @@ from runner.publish.tables import (
     snapshot_tables,
     switch_table,
 )
-from runner.publish.words import factor_words
+from runner.publish.words import factor_words, machine_words
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,11 @@ class IndexPage(Page):
     template = "index.html"
 
     hero: tuple[HeroPair, ...]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are both tall and wide images: tall ones then stand beside two wide ones."""
+        return len({pair.image.tall for pair in self.hero}) > 1
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,9 @@ def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[Ex
 def _section(cell: Cell, original: Cell) -> ImageSection:
     title, name = cell.image.image.title, cell.experiment.id
     pictures = [
-        ComparedPicture("Input, nearest neighbour", cell.image.nearest, f"{title}: the input, pixels enlarged"),
+        ComparedPicture(
+            "Input, nearest neighbour", cell.image.nearest, f"{title}: the input, pixels enlarged"
+        ),
         ComparedPicture("Input, bicubic", cell.image.bicubic, f"{title}: the input, enlarged smoothly"),
     ]
     if cell.experiment.id != original.experiment.id:

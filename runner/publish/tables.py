@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.publish.model import ExperimentData, Level, Run, Slot
+from runner.publish.words import size_words
 from runner.study import Experiment
 
 _LOSS_ROWS = 11
 """Rows of a loss table: about as many epochs as there are snapshots."""
 
-_FEWEST_COLUMNS = 6
-"""Of a snapshot table, so that a level with two snapshots is not shown in giant pictures."""
+_FEWEST_COLUMNS = 11
+"""Of a snapshot table: those of a full training, so that an early stop does not make its pictures giant."""
+
+_DOES_NOT_MATTER = "n/a"
+"""Stands for a switch of lower levels that stay untrained."""
 
 _SWITCH_COLUMNS = (
     ("adversarial", "adversarial", "input"),
@@ -34,7 +38,7 @@ class SwitchCell:
 
 @dataclass(frozen=True)
 class SwitchTable:
-    """Only the switches that some experiment of the group changes; a row an experiment, the original first."""
+    """Only the switches that some experiment of the group changes; the original in the first row."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[ExperimentData, tuple[SwitchCell, ...]], ...]
@@ -45,20 +49,24 @@ def switch_table(original: ExperimentData, experiments: Sequence[ExperimentData]
     others = [e for e in experiments if e.experiment.id != original.experiment.id]
     rows = [original, *others]
     settings = [_settings(row.experiment) for row in rows]
-    changed = [name for name in settings[0] if len({setting[name] for setting in settings}) > 1]
+    changed = [name for name in settings[0] if any(_changed(name, s, settings[0]) for s in settings)]
     cells = [
-        tuple(SwitchCell(setting[name], setting[name] != settings[0][name]) for name in changed)
+        tuple(SwitchCell(setting[name], _changed(name, setting, settings[0])) for name in changed)
         for setting in settings
     ]
     return SwitchTable(tuple(changed), tuple(zip(rows, cells, strict=True)))
 
 
+def _changed(name: str, settings: Mapping[str, str], original: Mapping[str, str]) -> bool:
+    return settings[name] not in {original[name], _DOES_NOT_MATTER}
+
+
 def _settings(experiment: Experiment) -> dict[str, str]:
     lower, last = vars(experiment.feed(last=False)), vars(experiment.feed(last=True))
     untrained = experiment.stop.rule == "dont_train"
-    settings = {"stop rule": experiment.stop.rule}
+    settings: dict[str, str] = {"stop rule": experiment.stop.rule}
     for name, which, kind in _SWITCH_COLUMNS:
-        settings[f"{which} {kind}, lower levels"] = "n/a" if untrained else lower[name]
+        settings[f"{which} {kind}, lower levels"] = _DOES_NOT_MATTER if untrained else lower[name]
         settings[f"{which} {kind}, last level"] = last[name]
     return settings
 
@@ -83,7 +91,9 @@ class LossTable:
 
 def loss_table(run: Run) -> LossTable:
     """Losses of a run's levels at about eleven epochs, and at the end of each level."""
-    longest = max((level.record.loss_epochs for level in run.levels), key=lambda epochs: epochs[-1:], default=())
+    longest = max(
+        (level.record.loss_epochs for level in run.levels), key=lambda epochs: epochs[-1:], default=()
+    )
     steps = min(_LOSS_ROWS, len(longest))
     epochs = [longest[round(i * (len(longest) - 1) / max(1, steps - 1))] for i in range(steps)]
     names = tuple(dict.fromkeys(name for level in run.levels for name in level.record.losses))
@@ -144,7 +154,7 @@ def _snapshot_table(experiment: str, level: Level, original: Level | None) -> Sn
         rows.append(_snapshot_row("original", original))
     record = level.record
     columns = max(_FEWEST_COLUMNS, *(len(row.epochs) for row in rows))
-    return SnapshotTable(record.level, f"{record.width}×{record.height}", columns, tuple(rows), same)
+    return SnapshotTable(record.level, size_words(record.width, record.height), columns, tuple(rows), same)
 
 
 def _snapshot_row(label: str, level: Level) -> SnapshotRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from runner.publish.words import size_words
 from runner.results import LevelRecord
 from runner.study import Published
 
@@ -36,7 +37,7 @@ class LevelTime:
     @property
     def size(self) -> str:
         """Width and height of the level, where a level was trained."""
-        return "" if self.record is None else f"{self.record.width}×{self.record.height}"
+        return "" if self.record is None else size_words(self.record.width, self.record.height)
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,13 @@ def compare(
     return Timing(
         levels,
         Compared(run.seconds, original.seconds),
-        Compared(published and published.total, published_original and published_original.total),
+        Compared(_total(published), _total(published_original)),
         other_machine=bool(run.levels and original.levels and run.machines != original.machines),
     )
+
+
+def _total(published: Published | None) -> float | None:
+    return None if published is None else published.total
 
 
 def _seconds(run: Trained, index: int) -> float | None:

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from runner.publish.model import Difference
+from dataclasses import dataclass
+
+from runner.results import Provenance
 from runner.study import Experiment
 from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
 from singan.stopping import DONT_TRAIN_EPOCHS
 
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 """Stands where there is no number."""
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 _SWITCHES = {
     "adversarial": (
         "adversarial input: real image",
-        "The adversarial input is the real image of the level below, not what the levels below generate",
+        "the adversarial input is the real image of the level below, not what the levels below generate",
     ),
     "reconstruction": (
         "reconstruction input: real image",
-        "The reconstruction input is the real image of the level below, not the reconstruction chain",
+        "the reconstruction input is the real image of the level below, not the reconstruction chain",
     ),
     "adversarial_upsample": (
         "adversarial input: SR upsampling",
-        "The adversarial input is enlarged by super-resolution, not by plain resizing",
+        "the adversarial input is enlarged by super-resolution, not by plain resizing",
     ),
     "reconstruction_upsample": (
         "reconstruction input: SR upsampling",
-        "The reconstruction input is enlarged by super-resolution, not by plain resizing",
+        "the reconstruction input is enlarged by super-resolution, not by plain resizing",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way an experiment differs from the original training."""
+
+    brief: str
+    sentence: str
 
 
 def differences(experiment: Experiment, epochs: int) -> tuple[Difference, ...]:
@@ -42,14 +54,14 @@ def differences(experiment: Experiment, epochs: int) -> tuple[Difference, ...]:
         default = original.get(name, "regular")
         where = _where(lower[name] != default, last[name] != default)
         if where:
-            found.append(Difference(f"{brief}, {where}", f"{sentence}: {where}."))
+            found.append(Difference(f"{brief}, {where}", f"At {where}, {sentence}."))
     return tuple(found)
 
 
 def _where(lower: bool, last: bool) -> str:
     if lower and last:
         return "all levels"
-    return "lower levels" if lower else "last level" if last else ""
+    return "the lower levels" if lower else "the last level" if last else ""
 
 
 def _stop_difference(experiment: Experiment, epochs: int) -> list[Difference]:
@@ -60,19 +72,25 @@ def _stop_difference(experiment: Experiment, epochs: int) -> list[Difference]:
         sentence = f"The lower levels are trained for {DONT_TRAIN_EPOCHS} epochs only, whatever the profile."
         return [Difference(f"lower levels: {DONT_TRAIN_EPOCHS} epochs", sentence)]
     scaled = TrainingSettings(epochs=epochs).scaled_stop(stop.as_rule).after
-    here = "" if epochs == PUBLISHED_EPOCHS else f" ({scaled} of the {epochs} epochs here)"
+    here = "" if epochs == PUBLISHED_EPOCHS else f" (here more than {scaled} of {epochs})"
     sentence = (
-        f"A lower level stops once its reconstruction loss is below {stop.below:g}, at the earliest after "
-        f"{stop.after} of {PUBLISHED_EPOCHS} epochs{here}."
+        f"A lower level stops once its reconstruction loss is below {stop.below:g} and more than "
+        f"{stop.after} of {PUBLISHED_EPOCHS} epochs{here} are done."
     )
     return [Difference(f"lower levels: stop below loss {stop.below:g}", sentence)]
+
+
+def machine_words(provenance: Provenance) -> str:
+    """A machine as one phrase."""
+    threads = plural(provenance.threads, "thread")
+    return f"{provenance.machine} ({provenance.device}, {threads})"
 
 
 def duration(seconds: float | None) -> str:
     """Seconds to three figures or so: `0.43 s`, `12.7 s`, `3 min 05 s`, `2 h 07 min`.
 
-    >>> [duration(value) for value in (0.432, 12.68, 59.96, 185.2, 7620.0, None)]
-    ['0.43 s', '12.7 s', '1 min 00 s', '3 min 05 s', '2 h 07 min', '–']
+    >>> [duration(value) for value in (0.432, 12.68, 59.96, 185.2, 7620.0)]
+    ['0.43 s', '12.7 s', '1 min 00 s', '3 min 05 s', '2 h 07 min']
     """
     if seconds is None:
         return UNKNOWN
@@ -91,12 +109,8 @@ def minutes(value: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A ratio to the original.
-
-    >>> ratio(0.5449), ratio(None)
-    ('0.54×', '–')
-    """
-    return UNKNOWN if value is None else f"{value:.2f}×"
+    """A ratio to the original: two decimals and a multiplication sign."""
+    return UNKNOWN if value is None else f"{value:.2f}{TIMES}"
 
 
 def number(value: float | None) -> str:
@@ -105,8 +119,13 @@ def number(value: float | None) -> str:
 
 
 def factor_words(factor: str) -> str:
-    """`x8` as a reader writes it: `×8`."""
-    return factor.replace("x", "×", 1)
+    """`x8` with a multiplication sign."""
+    return factor.replace("x", TIMES, 1)
+
+
+def size_words(width: int, height: int) -> str:
+    """Width and height with a multiplication sign between them."""
+    return f"{width}{TIMES}{height}"
 
 
 def join_words(words: tuple[str, ...]) -> str:

@@ -19,9 +19,7 @@ from singan.settings import TrainingSettings
 class PlainEngine:
     """Eager PyTorch, one operation after the other."""
 
-    def train_epoch(
-        self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings
-    ) -> EpochResult:
+    def train_epoch(self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
         """One epoch: the discriminator's steps, then the generator's."""
         for adam in (state.generator_adam, state.discriminator_adam):
             for group in adam.param_groups:
@@ -74,5 +72,5 @@ def generator_step(
 def _descend(adam: torch.optim.Adam, loss: Tensor, network: nn.Module) -> None:
     """One optimiser step on `loss`, touching the gradients of `network` alone."""
     adam.zero_grad()
-    loss.backward(inputs=list(network.parameters()))
+    loss.backward(inputs=list(network.parameters()))  # type: ignore[no-untyped-call]
     adam.step()

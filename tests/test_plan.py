@@ -1,0 +1,169 @@
+"""Keys: equal settings share, any deciding change splits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import TinyStudy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.images import LoadedImage
+from runner.plan import LevelTraining, digest, plan_levels, why_changed
+from runner.study import Experiment
+from singan.settings import TrainingSettings
+
+ADVERSARIAL = st.sampled_from(["rand", "real_train"])
+RECONSTRUCTION = st.sampled_from(["rec", "real_train_rec"])
+UPSAMPLE = st.sampled_from(["regular", "sr"])
+STOP: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"rule": "none"}, {"rule": "small_rec_loss", "after": 199, "below": 0.025}, {"rule": "dont_train"}]
+)
+SETTINGS = TrainingSettings(epochs=2000)
+
+
+def picture(seed: int = 0) -> LoadedImage:
+    pixels = np.random.default_rng(seed).integers(0, 256, (26, 30, 3), dtype=np.uint8)
+    return LoadedImage("noise", "Noise", pixels)
+
+
+def pairs(values: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, str]]:
+    return st.fixed_dictionaries({"lower": values, "last": values})
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> Experiment:
+    stop = draw(STOP)
+    switches: dict[str, dict[str, Any]] = {
+        "adversarial": draw(pairs(ADVERSARIAL)),
+        "reconstruction": draw(pairs(RECONSTRUCTION)),
+        "upsample": {"adversarial": draw(pairs(UPSAMPLE)), "reconstruction": draw(pairs(UPSAMPLE))},
+    }
+    if stop["rule"] == "dont_train":  # untrained lower levels take no switches
+        for switch, default in (("adversarial", "rand"), ("reconstruction", "rec")):
+            switches[switch]["lower"] = default
+            switches["upsample"][switch]["lower"] = "regular"
+    return Experiment.model_validate({"id": "x", "group": "g", "title": "X", "stop": stop, **switches})
+
+
+def chain(experiment: Experiment, **changes: Any) -> list[LevelTraining]:
+    arguments = {"image": picture(), "settings": SETTINGS, "factor": 8.0, "seed": 0, **changes}
+    return plan_levels(
+        experiment,
+        arguments["image"],
+        arguments["settings"],
+        factor=arguments["factor"],
+        seed=arguments["seed"],
+    )
+
+
+def keys(levels: list[LevelTraining]) -> list[str]:
+    return [level.key for level in levels]
+
+
+@given(experiments())
+def test_names_and_texts_do_not_decide_a_key(experiment: Experiment) -> None:
+    renamed = experiment.model_copy(update={"id": "other", "title": "Other", "note": "new"})
+    assert keys(chain(experiment)) == keys(chain(renamed))
+
+
+@given(experiments(), experiments())
+def test_levels_share_a_key_exactly_when_all_that_decides_them_is_equal(a: Experiment, b: Experiment) -> None:
+    equal_so_far = True
+    for left, right in zip(chain(a), chain(b), strict=True):
+        equal_so_far &= (left.feed, left.stop) == (right.feed, right.stop)
+        assert (left.key == right.key) == equal_so_far
+
+
+@given(experiments())
+def test_level_0_is_decided_by_the_stop_rule_alone(experiment: Experiment) -> None:
+    plain = experiment.model_copy(
+        update={
+            name: Experiment.model_fields[name].default
+            for name in ("adversarial", "reconstruction", "upsample")
+        }
+    )
+    assert chain(experiment)[0].key == chain(plain)[0].key
+
+
+def test_level_1_takes_the_real_modes_for_the_generated_ones() -> None:
+    table = {"id": "x", "group": "g", "title": "X"}
+    original = Experiment.model_validate(table)
+    real = Experiment.model_validate(
+        {**table, "adversarial": "real_train", "reconstruction": "real_train_rec"}
+    )
+    assert keys(chain(original))[:2] == keys(chain(real))[:2]
+    assert keys(chain(original))[2] != keys(chain(real))[2]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 1},
+        {"image": picture(seed=1)},
+        *(
+            {"settings": replace(SETTINGS, **{name: value})}
+            for name, value in dict[str, Any](
+                {
+                    "epochs": 1000,
+                    "learning_rate": 1e-3,
+                    "adam_betas": (0.9, 0.999),
+                    "learning_rate_drop": 0.5,
+                    "discriminator_steps": 1,
+                    "generator_steps": 1,
+                    "noise_weight": 0.2,
+                    "anchor_noise": "fixed",
+                    "base_width": 16,
+                    "precision": "float64",
+                }
+            ).items()
+        ),
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_whatever_decides_the_training_changes_every_key(changes: dict[str, Any]) -> None:
+    original = Experiment.model_validate({"id": "x", "group": "g", "title": "X"})
+    before, after = keys(chain(original)), keys(chain(original, **changes))
+    assert not set(before) & set(after)
+
+
+def test_the_same_picture_under_another_name_shares_its_levels() -> None:
+    original = Experiment.model_validate({"id": "x", "group": "g", "title": "X"})
+    renamed = LoadedImage("other", "Other", picture().pixels)
+    assert keys(chain(original)) == keys(chain(original, image=renamed))
+
+
+def test_factors_with_one_pyramid_share_levels_but_not_outputs(tiny_study: TinyStudy) -> None:
+    at_2, at_4 = tiny_study.plan("original"), tiny_study.plan("original", factor=4)
+    assert list(at_2.levels) == list(at_4.levels)
+    assert at_2.runs[0].output.key != at_4.runs[0].output.key
+
+
+def test_every_level_comes_after_the_one_below(tiny_study: TinyStudy) -> None:
+    seen: set[str | None] = {None}
+    for key, level in tiny_study.plan().levels.items():
+        assert level.below in seen
+        seen.add(key)
+
+
+def test_shared_levels_are_planned_once(tiny_study: TinyStudy) -> None:
+    plan = tiny_study.plan()
+    # dots: original's three, stopped's three, one last level each for real and sr; stripes: two and two.
+    assert len(plan.levels) == 3 + 3 + 1 + 1 + 2 + 2
+    assert plan.trainings_without_sharing == 4 * 3 + 2 * 2
+
+
+def test_a_changed_field_is_named_with_both_values() -> None:
+    old = {"level": 2, "adversarial": "rand", "below": "a"}
+    assert (
+        why_changed(old, {**old, "adversarial": "real_train", "below": "b"})
+        == 'changed: adversarial "rand" -> "real_train"'
+    )
+    assert why_changed(old, {**old, "below": "b"}) == "changed: the level below"
+
+
+def test_keys_do_not_depend_on_the_order_of_fields() -> None:
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})

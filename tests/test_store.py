@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.results import Provenance
+from runner.store import DamagedError, Entry, Store
+from singan.errors import UserError
+
+PROVENANCE = Provenance(
+    finished="2025-01-01T00:00:00Z",
+    machine="m",
+    device="cpu",
+    threads=1,
+    singan="0",
+    commit=None,
+    torch="0",
+    python="0",
+)
+
+
+def add(store: Store, key: str = "k", data: bytes = b"weights") -> Entry:
+    return store.add(
+        "levels", key, {"a": data}, fields={"level": 0}, facts={"seconds": 1.5}, provenance=PROVENANCE
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    return store
+
+
+def test_an_entry_is_found_as_it_was_added(store: Store) -> None:
+    add(store)
+    entry = store.find("levels", "k")
+    assert entry is not None
+    assert entry.read("a") == b"weights"
+    assert (entry.fields, entry.facts, entry.provenance) == ({"level": 0}, {"seconds": 1.5}, PROVENANCE)
+
+
+def test_what_was_not_added_is_not_there(store: Store) -> None:
+    assert store.find("levels", "k") is None
+    add(store)
+    assert store.find("outputs", "k") is None
+
+
+def test_adding_again_replaces(store: Store) -> None:
+    add(store)
+    add(store, data=b"other")
+    entry = store.find("levels", "k")
+    assert entry is not None
+    assert entry.read("a") == b"other"
+
+
+def test_an_entry_with_a_missing_or_cut_file_is_not_there(store: Store) -> None:
+    folder = add(store).folder
+    (folder / "a").write_bytes(b"wei")
+    assert store.find("levels", "k") is None
+    (folder / "a").unlink()
+    assert store.find("levels", "k") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}'])
+def test_an_unreadable_description_means_not_there(store: Store, text: str) -> None:
+    folder = add(store).folder
+    (folder / "entry.json").write_text(text, encoding="utf-8")
+    assert store.find("levels", "k") is None
+
+
+def test_a_flipped_byte_is_noticed_on_reading_and_can_be_set_aside(store: Store) -> None:
+    entry = add(store)
+    (entry.folder / "a").write_bytes(b"weighty"[:7])
+    with pytest.raises(DamagedError, match="wrong checksum") as caught:
+        entry.read("a")
+    aside = store.set_aside(caught.value)
+    assert store.find("levels", "k") is None
+    assert (aside / "a").exists()
+
+
+def test_a_failed_addition_leaves_the_old_entry_and_no_rubbish(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store)
+
+    def full(path: Path, data: bytes) -> None:
+        raise UserError("cannot be written: No space left on device", where=str(path))
+
+    monkeypatch.setattr("runner.store.write_atomically", full)
+    with pytest.raises(UserError, match="No space left"):
+        add(store, data=b"other")
+    entry = store.find("levels", "k")
+    assert entry is not None
+    assert entry.read("a") == b"weights"
+    assert [path.name for path in (store.root / "levels").iterdir()] == ["k"]
+
+
+def test_another_format_is_refused_with_what_to_do(store: Store) -> None:
+    (store.root / "format").write_text("99\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r'has format "99".*use another --store'):
+        Store(store.root)
+
+
+def test_a_folder_that_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").write_text("years of work", encoding="utf-8")
+    with pytest.raises(UserError, match="is no store"):
+        Store(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
+
+
+def test_opening_a_store_writes_nothing(tmp_path: Path) -> None:
+    Store(tmp_path / "new").find("levels", "k")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_key_is_worked_on_by_one_at_a_time(store: Store) -> None:
+    inside, most = 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        with store.lock("k"):
+            inside += 1
+            most = max(most, inside)
+            threading.Event().wait(0.02)
+            inside -= 1
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert most == 1
+
+
+def test_notes_come_back_and_damaged_ones_are_none(store: Store) -> None:
+    store.write_note("tiny/original/dots", {"failure": None, "levels": {}})
+    assert store.read_note("tiny/original/dots") == {"failure": None, "levels": {}}
+    (store.root / "runs" / "tiny" / "original" / "dots.json").write_text("{", encoding="utf-8")
+    assert store.read_note("tiny/original/dots") is None
