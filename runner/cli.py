@@ -120,12 +120,15 @@ def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bo
     opened.prepare()
 
     from runner.execute import Execution  # noqa: PLC0415
+    from runner.interrupt import interruptible  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
     from runner.results import Results  # noqa: PLC0415
     from runner.worker import choose_device  # noqa: PLC0415
 
-    with showing_progress() as progress:
-        execution = Execution(plan, request.pictures, opened, choose_device(device), progress, force)
+    with showing_progress() as progress, interruptible(progress.say) as interrupt:
+        execution = Execution(
+            plan, request.pictures, opened, choose_device(device), progress, force, interrupt
+        )
         outcome = execution.run_all(Results(results, plan.profile.id), request.command)
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     click.echo(f"{outcome.done} of {len(plan.runs)} runs done{failed}; {outcome.trained} levels trained now")
@@ -282,5 +285,5 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("singan: stopped; finished levels are kept, the same command goes on from there", err=True)
+        click.echo("singan: stopped; the same command goes on from what is kept", err=True)
         sys.exit(EXIT_INTERRUPTED)

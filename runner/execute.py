@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from runner.results import Results
 from runner.store import DamagedError, Kind, Store
 from runner.worker import super_resolve_task, train_task
 from singan.errors import UserError
-from singan.level import LOSS_NAMES, EpochReport
+from singan.level import LOSS_NAMES, EpochReport, InterruptedTrainingError
 
 _RECONSTRUCTION = LOSS_NAMES.index("reconstruction")
 _MAX_REPAIRS = 20
@@ -43,6 +44,8 @@ class Execution:
     progress: Progress
     force: bool = False
     """Do finished work again."""
+    interrupt: threading.Event = field(default_factory=threading.Event)
+    """Set it to stop after the current epoch; what is in progress is kept."""
     outcome: Outcome = field(default_factory=Outcome)
     _failed_levels: dict[str, str] = field(default_factory=dict)
     _fresh: set[str] = field(default_factory=set)
@@ -92,12 +95,15 @@ class Execution:
         if self._is_done("levels", task.key):
             return
         below = run.levels[: task.level]
+        self._stop_if_asked()
         with self.store.lock(task.key):
             if self._is_done("levels", task.key):
                 return  # another process trained it while this one waited
+            if self.force:
+                self.store.drop_partial(task.key)
             self.progress.start(f"{run}, level {task.level} of {task.geometry.last} ({task.size})", task.cost)
             try:
-                train_task(task, below, self.images[task.image], self.store, self.device, self._on_epoch)
+                train_task(task, below, self.images[task.image], self.store, self.device, self)
             except DamagedError:
                 raise
             except UserError as error:
@@ -114,6 +120,7 @@ class Execution:
         task = run.output
         if self._is_done("outputs", task.key):
             return
+        self._stop_if_asked()
         with self.store.lock(task.key):
             if self._is_done("outputs", task.key):
                 return
@@ -133,11 +140,20 @@ class Execution:
         outputs = {run.output.key: run.output for run in self.plan.runs}
         return levels + sum(task.cost for key, task in outputs.items() if not self._is_done("outputs", key))
 
-    def _on_epoch(self, report: EpochReport) -> None:
+    def epoch_done(self, report: EpochReport) -> None:
+        """Show how far the level is."""
         if self.progress.wants_update():
             loss = float(report.losses[_RECONSTRUCTION])
             detail = f"epoch {report.epochs_done} of {report.epochs}, reconstruction loss {loss:.4g}"
             self.progress.update(report.epochs_done / report.epochs, detail)
+
+    def wants_stop(self) -> bool:
+        """Whether the user asked to stop."""
+        return self.interrupt.is_set()
+
+    def _stop_if_asked(self) -> None:
+        if self.interrupt.is_set():
+            raise InterruptedTrainingError
 
     def _on_step(self, done: int, steps: int) -> None:
         if self.progress.wants_update():

@@ -127,11 +127,15 @@ def fetch(source: SourceFile) -> Path:
             downloader=pooch.HTTPDownloader(timeout=_DOWNLOAD_TIMEOUT_s, progressbar=False),
         )
     except Exception as error:  # (requests, urllib3, pooch and the system each raise their own)
-        reason = "the file there has another checksum" if "hash" in str(error) else _root_cause(error)
+        wrong = "does not match the known hash" in str(error)
+        reason = "the file there has another checksum" if wrong else _root_cause(error)
+        place = folder / source.file
+        advice = f"fetch it by hand and put it at {place}"
+        if place.is_file():  # (pooch keeps nothing it could not verify, so this one was there before)
+            advice = f"the file at {place} has another checksum: replace it"
         raise NotAvailableError(
             f"cannot download {source.url} ({reason})",
-            right=f"fetch it by hand and put it at {folder / source.file}, "
-            f"or name a folder that has it in {CACHE_VARIABLE}",
+            right=f"{advice}, or name a folder that has it in {CACHE_VARIABLE}",
         ) from None
     return Path(path)
 
@@ -148,10 +152,12 @@ def read_picture(path: Path) -> Pixels:
 
     Raises `UserError` for what is no picture, is cut short, or has too many pixels.
     """
-    if not path.is_file():
-        raise UserError("there is no such picture", where=str(path))
     try:
+        if not path.is_file():
+            what = "is a folder, not a picture" if path.is_dir() else "there is no such picture"
+            raise UserError(what, where=str(path))
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's advice, about odd transparency for one
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(path) as picture:
                 picture.load()
@@ -166,6 +172,8 @@ def read_picture(path: Path) -> Pixels:
             "is no picture", where=str(path), right="give a PNG, JPEG, WebP or the like"
         ) from None
     except Exception as error:  # (decoders raise almost anything on damaged files)
+        if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
+            raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
 
 
@@ -229,10 +237,14 @@ def load_folder(folder: Path) -> dict[str, LoadedImage]:
 
     Raises `UserError` for a folder with no picture, a picture that cannot be trained on, or two with one id.
     """
-    if not folder.is_dir():
-        raise UserError("there is no such folder", where=str(folder))
+    try:
+        if not folder.is_dir():
+            raise UserError("there is no such folder", where=str(folder))
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(folder)) from None
     loaded: dict[str, LoadedImage] = {}
-    for path in sorted(folder.iterdir()):
+    for path in paths:
         if path.suffix.lower() in _PICTURE_SUFFIXES and not path.name.startswith("."):
             image = load_own(path)
             if image.id in loaded:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import PIL.Image
 
 from runner.images import LoadedImage
+from runner.interrupt import interruptible
 from runner.plan import Plan
 from runner.progress import showing_progress
 from runner.store import Store
@@ -21,16 +24,31 @@ if TYPE_CHECKING:
 
 def check_output(output: Path) -> None:
     """Refuse an output that could not be written, before training for it; raises `UserError`."""
-    PIL.Image.init()
-    writable = {suffix for suffix, kind in PIL.Image.EXTENSION.items() if kind in PIL.Image.SAVE}
-    if output.suffix.lower() not in writable:
+    if not _is_writable(output.suffix.lower()):
         raise UserError(
             f'cannot write a "{output.suffix}" picture', where=str(output), right="end it in .png or .webp"
         )
-    folder = output.resolve().parent
-    if output.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        reason = "is a folder" if output.is_dir() else "lies in no folder that can be written"
+    try:
+        folder = output.resolve().parent
+        reason = "is a folder" if output.is_dir() else None
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            reason = "lies in no folder that can be written"
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror}"
+    if reason is not None:
         raise UserError(reason, where=str(output), right="name a file in an existing folder")
+
+
+def _is_writable(suffix: str) -> bool:
+    """Whether Pillow writes RGB pictures of that kind, found by trying: some it knows by name only."""
+    PIL.Image.init()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            PIL.Image.new("RGB", (32, 32)).save(io.BytesIO(), PIL.Image.EXTENSION.get(suffix, ""))
+    except Exception:  # (an encoder that cannot raises almost anything)
+        return False
+    return True
 
 
 def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, output: Path) -> Size:
@@ -42,8 +60,10 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     from runner.worker import choose_device, stored_picture  # noqa: PLC0415
 
     (run,) = plan.runs
-    with showing_progress() as progress:
-        execution = Execution(plan, {image.id: image}, store, choose_device(device), progress)
+    with showing_progress() as progress, interruptible(progress.say) as interrupt:
+        execution = Execution(
+            plan, {image.id: image}, store, choose_device(device), progress, interrupt=interrupt
+        )
         reason = execution.carry_out(run)
     if reason is not None:
         raise UserError(reason, where=str(run))

@@ -62,9 +62,12 @@ def select(
         if (not images or image in images)
         and (everywhere or available is not None or image in (experiment.images or known))
     )
+    if not known:
+        raise UserError("the study has no images", right="add one, or name a folder with --images-from")
     if not pairs:
+        what = f"the study runs {' and '.join(experiments)} on {_where(chosen)} only"
         raise UserError(
-            f"the study runs {' and '.join(experiments)} on {_where(chosen)} only",
+            what if chosen else f"no experiment of the study runs on {' and '.join(images)}",
             where="--image",
             right="add --all-images to run it elsewhere",
         )

@@ -4,6 +4,7 @@
 <store>/levels/<key>/              entry.json, level.safetensors, history.safetensors
 <store>/outputs/<key>/             entry.json, picture.webp
 <store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
+<store>/partial/<key>              a training in progress, with its checksum
 <store>/locks/<key>.lock           held while a key is worked on
 <store>/damaged/                   entries set aside because their checksum was wrong
 """
@@ -34,6 +35,8 @@ WEIGHTS = "level.safetensors"
 HISTORY = "history.safetensors"
 PICTURE = "picture.webp"
 
+_DIGEST_bytes = 32
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -55,18 +58,18 @@ class Entry:
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:
-            raise DamagedError(self.folder, name, error.strerror or "cannot be read") from None
+            raise DamagedError(self.folder, error.strerror or "cannot be read", name) from None
         if hashlib.sha256(data).hexdigest() != self.files[name]["sha256"]:
-            raise DamagedError(self.folder, name, "wrong checksum")
+            raise DamagedError(self.folder, "wrong checksum", name)
         return data
 
 
 class DamagedError(UserError):
-    """A file of the store is not what was written."""
+    """A file of the store is not what was written; `path` is what to set aside, an entry or a file."""
 
-    def __init__(self, folder: Path, name: str, reason: str) -> None:
-        self.folder = folder
-        super().__init__(reason, where=str(folder / name))
+    def __init__(self, path: Path, reason: str, name: str = "") -> None:
+        self.path = path
+        super().__init__(reason, where=str(path / name))
 
 
 class Store:
@@ -142,8 +145,7 @@ class Store:
             fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
             yield fresh
             fresh.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
+            _remove(folder)
             fresh.rename(folder)
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror}", where=str(folder)) from None
@@ -153,12 +155,41 @@ class Store:
 
     def set_aside(self, damaged: DamagedError) -> Path:
         """Move a damaged entry out of the way, so that its work is done again; returns where it went."""
-        target = self.root / "damaged" / damaged.folder.name
+        path = damaged.path
+        target = self.root / "damaged" / f"{path.parent.name}-{path.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            shutil.rmtree(target)
-        damaged.folder.rename(target)
+        _remove(target)
+        if path.exists():
+            path.rename(target)
         return target
+
+    def keep_partial(self, key: str, data: bytes) -> None:
+        """Keep a training in progress, in place of what was kept of it before."""
+        write_atomically(self._partial(key), hashlib.sha256(data).digest() + data)
+
+    def read_partial(self, key: str) -> bytes | None:
+        """What was last kept, or None; raises `DamagedError` if it is not what was written."""
+        try:
+            kept = self._partial(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DamagedError(self._partial(key), error.strerror or "cannot be read") from None
+        data = kept[_DIGEST_bytes:]
+        if hashlib.sha256(data).digest() != kept[:_DIGEST_bytes]:
+            raise DamagedError(self._partial(key), "wrong checksum")
+        return data
+
+    def partial_is_damaged(self, key: str, reason: str) -> DamagedError:
+        """For a caller that cannot make sense of what `read_partial` gave."""
+        return DamagedError(self._partial(key), reason)
+
+    def drop_partial(self, key: str) -> None:
+        """Forget a training in progress, because it is finished or of no use."""
+        self._partial(key).unlink(missing_ok=True)
+
+    def _partial(self, key: str) -> Path:
+        return self.root / "partial" / key
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -179,6 +210,13 @@ class Store:
         except (OSError, ValueError):
             return None
         return note if isinstance(note, dict) else None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int:

@@ -15,6 +15,7 @@ from pydantic import (
     HttpUrl,
     StringConstraints,
     TypeAdapter,
+    UrlConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -49,9 +50,11 @@ Side = Annotated[int, Field(ge=1, le=100_000)]
 Minutes = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
+_HTTPS = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"])])
+
+
 def _https(url: str) -> str:
-    if TypeAdapter(HttpUrl).validate_python(url).scheme != "https":
-        raise ValueError("must be an https address")
+    _HTTPS.validate_python(url)
     return url
 
 
@@ -365,7 +368,7 @@ class Study(Table):
 def load_study(path: Path) -> Study:
     """Read and validate a study; raises `UserError` naming the file, table, key and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # (Windows editors put a mark in front)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UserError(
@@ -373,7 +376,7 @@ def load_study(path: Path) -> Study:
         ) from None
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise syntax_error(path, error) from None
     for location in _hand_written_ids(tables):
         raise located('unknown key "id"', path, text, location, "the id is the name in the table's header")

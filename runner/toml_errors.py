@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -28,9 +28,16 @@ _PLAIN_WORDS = {
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
     "model_type": "must be a table",
-    "mapping_type": "must be a table",
+    "dict_type": "must be a table",
     "string_too_short": "must not be empty",
 }
+_SAYS_IT_ALL = {"missing", "string_too_short"}
+"""Findings about which the value given tells nothing more."""
+_RULES = {
+    "file": ("a file name", "letters and digits, with _ and - and dots between them"),
+    "sha256": ("a checksum", "it has 64 digits, 0-9 and a-f"),
+}
+_HUGE = 10**18
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -53,16 +60,21 @@ def syntax_error(path: Path, error: Exception) -> UserError:
     """A file that is no TOML. A table or key written twice, so a duplicate id, is a syntax error too."""
     if isinstance(error, RecursionError):
         return UserError("is nested too deeply", where=str(path), right="a study needs four levels of tables")
+    if not isinstance(error, tomllib.TOMLDecodeError):  # (int() on more digits than Python will read)
+        return UserError("holds a number of thousands of digits", where=str(path))
     message = str(error)
+    position = re.search(r" \(at line (\d+), column \d+\)$", message)
+    where = f"{path}, line {position[1]}" if position else str(path)
+    message = message[: position.start()] if position else message
     twice = re.search(r"Cannot declare \((.*)\) twice", message)
     if twice:
         name = ".".join(re.findall(r"'([^']*)'", twice[1]))
-        line = re.search(r"line (\d+)", message)
-        place = f"{path}, line {line[1]}" if line else str(path)
         return UserError(
-            f"[{name}] is there twice", where=place, right="give each its own id, or join the two"
+            f"[{name}] is there twice", where=where, right="give each its own id, or join the two"
         )
-    return UserError(f"is not valid TOML: {message}", where=str(path))
+    if message == "Cannot overwrite a value":
+        return UserError("this key is there twice in its table", where=where, right="keep one")
+    return UserError(f"is not valid TOML: {message}", where=where)
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: Path, text: str) -> UserError:
@@ -71,30 +83,36 @@ def explain(error: ValidationError, model: type[BaseModel], path: Path, text: st
     findings = sorted(error.errors(), key=lambda finding: finding["type"] != "extra_forbidden")
     first = findings[0]
     what, right = _in_words(first, model)
-    if len(findings) > 1:
-        others = f"(and {len(findings) - 1} more)"
-        right = f"{right} {others}" if right else others
+    # A bad id is found twice, and a bad value once for `lower` and once for `last`: that is one mistake.
+    others = len({(finding["loc"][:-1], *_in_words(finding, model)) for finding in findings}) - 1
+    if others and right:
+        right = f"{right} (and {others} more)"
+    elif others:
+        what = f"{what} (and {others} more)"
     location = tuple(part for part in first["loc"] if part != "[key]")
     return located(what, path, text, location, right)
 
 
 def _in_words(finding: ErrorDetails, model: type[BaseModel]) -> tuple[str, str | None]:
     kind, location, given = finding["type"], finding["loc"], finding["input"]
-    name = str(location[-1]) if location else ""
+    name = f'"{location[-1]}"' if location else ""
+    if len(location) > 1 and isinstance(location[-1], int):
+        name = f'item {location[-1] + 1} of "{location[-2]}"'
     if kind == "extra_forbidden":
         table = _model_at(model, location[:-1])
         fields = [field for field in table.model_fields if field != "id"] if table else []
-        return f'unknown key "{name}"', nearest(name, fields)
+        return f"unknown key {name}", nearest(str(location[-1]), fields)
     if kind == "literal_error":
         expected = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
         return f"unknown value {_quoted(given)}", nearest(str(given), expected)
-    if kind == "string_pattern_mismatch" and (name == "[key]" or _is_id(location)):
-        return f"{_quoted(given)} cannot be an id", _ID_RULE
+    if kind == "string_pattern_mismatch":
+        thing, rule = _RULES.get(str(location[-1]), ("an id", _ID_RULE))
+        return f"{_quoted(given)} cannot be {thing}", rule
     if kind == "value_error":
         return str(finding["ctx"]["error"]), None
     if kind in _PLAIN_WORDS:
-        shown = "" if kind == "missing" else f", not {_quoted(given)}"
-        return f'"{name}" {_PLAIN_WORDS[kind]}{shown}', None
+        shown = "" if kind in _SAYS_IT_ALL else f", not {_quoted(given)}"
+        return f"{name} {_PLAIN_WORDS[kind]}{shown}", None
     message = finding["msg"]
     return f"{message}, not {_quoted(given)}", None
 
@@ -106,11 +124,11 @@ def _quoted(value: object) -> str:
         return "a table"
     if isinstance(value, Sequence):
         return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and abs(value) > _HUGE:
+        return "a huge number"
     return str(value)
-
-
-def _is_id(location: Location) -> bool:
-    return location[-1] in ("id", "group") or "images" in location
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
@@ -137,45 +155,58 @@ def _bare(annotation: object) -> object:
 
 
 def _dotted(location: Location) -> str:
+    """`[table.id] key.key`; the tables of `study` alone have no id."""
     parts = [part for part in location if isinstance(part, str)]
-    return (
-        f"[{'.'.join(parts[:2])}]"
-        + "".join(f" {part}" for part in parts[2:3])
-        + "".join(f".{part}" for part in parts[3:])
-    )
+    depth = 1 if parts[0] == "study" else 2
+    return f"[{'.'.join(parts[:depth])}] {'.'.join(parts[depth:])}".rstrip()
 
 
 def _line_of(text: str, location: Location) -> int | None:
-    """Line of the deepest part of a location that stands in the text, counted from 1.
-
-    tomllib tells no positions, so this reads the lines: `[table.headers]` and `key =`.
-    """
+    """Line of the deepest part of a location that stands in the text, counted from 1."""
     parts = [part for part in location if isinstance(part, str)]
     best_depth, best_line = 0, None
-    table: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\[?([^\[\]]+)\]", line)
-        if header:
-            table = _keys(header[1])
-            here = table
-        else:
-            key = re.match(r"\s*([A-Za-z0-9_.\"'-]+(?:\s*\.\s*[A-Za-z0-9_\"'-]+)*)\s*=", line)
-            if not key:
-                continue
-            here = table + _keys(key[1])
-        if len(here) <= len(parts) and parts[: len(here)] == here and len(here) > best_depth:
-            best_depth, best_line = len(here), number
+    for line, tables in _statements(text):
+        depth = _depth(tables, parts)
+        if depth > best_depth:
+            best_depth, best_line = depth, line
     return best_line
 
 
-def _keys(dotted: str) -> list[str]:
-    """`a."b c".d` as its three keys."""
-    try:
-        value: Any = tomllib.loads(f"{dotted} = 0")
-    except tomllib.TOMLDecodeError:
-        return []
-    keys = []
-    while isinstance(value, dict):
-        ((key, value),) = value.items()
-        keys.append(key)
-    return keys
+def _statements(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every `[table.header]` and `key = value` by itself, inside its tables: its first line and what it says.
+
+    tomllib tells no positions, but it can tell where a statement ends: lines are added until they parse.
+    """
+    header: list[str] = []
+    first, pending = 1, ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        pending += f"{line}\n"
+        try:
+            said: Any = tomllib.loads(pending)
+        except tomllib.TOMLDecodeError:
+            continue
+        if pending.lstrip().startswith("["):
+            header = _only_path(said)
+        else:
+            for name in reversed(header):
+                said = {name: said}
+        yield first, said
+        first, pending = number + 1, ""
+
+
+def _only_path(tables: object) -> list[str]:
+    """Names of tables that lie in one another: `a.b` of `{a: {b: {}}}`, and of `{a: {b: [{}]}}`."""
+    path = []
+    while isinstance(tables, dict) and tables:
+        ((name, tables),) = tables.items()
+        path.append(name)
+    return path
+
+
+def _depth(tables: object, parts: Sequence[str]) -> int:
+    """How many of `parts` lead into the tables."""
+    for depth, part in enumerate(parts):
+        if not isinstance(tables, dict) or part not in tables:
+            return depth
+        tables = tables[part]
+    return len(parts)

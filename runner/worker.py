@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import PIL.Image
@@ -28,10 +28,11 @@ from singan.checkpoint import dump_level, load_level
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
 from singan.geometry import PyramidGeometry
-from singan.level import EpochObserver, LevelHistory, LevelTask, train_level
+from singan.level import EpochReport, LevelHistory, LevelState, LevelTask, Supervisor, train_level
 from singan.pixels import to_pixels, to_tensor
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
 from singan.randomness import stream
+from singan.resume import dump_training, restore_training
 from singan.superres import StepObserver, super_resolve
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -54,17 +55,25 @@ def train_task(
     image: LoadedImage,
     store: Store,
     device: torch.device,
-    observe: EpochObserver,
+    watch: TrainingWatch,
 ) -> None:
-    """Train a level on the levels `below` (keys, coarsest first) and store it.
+    """Train a level on the levels `below` (keys, coarsest first) and store it, going on where it was left.
 
-    Raises `UserError` when training diverges, `DamagedError` when a level below cannot be trusted.
+    Raises `UserError` when training diverges, `DamagedError` when what it builds on cannot be trusted, and
+    `InterruptedTrainingError` when `watch` stops it.
     """
     pyramid = _pyramid(image, task.geometry, device)
     for key in below:
         pyramid = pyramid.with_level(_load(store, key, device))
     what = LevelTask(task.feed, task.stop, task.settings, task.seed, image.digest)
-    trained, history = train_level(pyramid, what, PlainEngine(), observe)
+    trained, history = train_level(pyramid, what, PlainEngine(), _Kept(store, task.key, watch))
+    _store_level(store, task, trained, history, device)
+    store.drop_partial(task.key)
+
+
+def _store_level(
+    store: Store, task: LevelTraining, trained: TrainedLevel, history: LevelHistory, device: torch.device
+) -> None:
     store.add(
         "levels",
         task.key,
@@ -77,6 +86,40 @@ def train_task(
         },
         provenance=provenance(device),
     )
+
+
+class TrainingWatch(Protocol):
+    """Who looks on while a level trains."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """Called after every epoch."""
+
+    def wants_stop(self) -> bool:
+        """Whether to stop after this epoch."""
+
+
+class _Kept(Supervisor):
+    """Keeps a training in the store under its key."""
+
+    def __init__(self, store: Store, key: str, watch: TrainingWatch) -> None:
+        self._store, self._key, self._watch = store, key, watch
+
+    def restore(self, state: LevelState, history: LevelHistory) -> None:
+        kept = self._store.read_partial(self._key)
+        if kept is not None:
+            try:
+                restore_training(kept, state, history)
+            except UserError as error:
+                raise self._store.partial_is_damaged(self._key, str(error)) from None
+
+    def keep(self, state: LevelState, history: LevelHistory) -> None:
+        self._store.keep_partial(self._key, dump_training(state, history))
+
+    def epoch_done(self, report: EpochReport) -> None:
+        self._watch.epoch_done(report)
+
+    def wants_stop(self) -> bool:
+        return self._watch.wants_stop()
 
 
 def super_resolve_task(
@@ -143,7 +186,7 @@ def _load(store: Store, key: str, device: torch.device) -> TrainedLevel:
     except DamagedError:
         raise
     except UserError as error:
-        raise DamagedError(entry.folder, WEIGHTS, str(error)) from None
+        raise DamagedError(entry.folder, str(error), WEIGHTS) from None
 
 
 def _dump_history(history: LevelHistory) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -111,44 +110,79 @@ class EpochReport(NamedTuple):
     losses: Tensor
 
 
-EpochObserver = Callable[[EpochReport], None]
+class Supervisor:
+    """Watches over a training. This one lets it run; others show it, keep it for later, or stop it."""
+
+    def restore(self, state: LevelState, history: LevelHistory) -> None:
+        """Called before the first epoch: bring both to where they were kept, if they were."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """Called after every epoch."""
+
+    def wants_stop(self) -> bool:
+        """Whether to stop now, to go on another day; asked after every epoch."""
+        return False
+
+    def keep(self, state: LevelState, history: LevelHistory) -> None:
+        """Called at every snapshot, and before stopping: keep both, so that `restore` can go on from here."""
+
+
+class InterruptedTrainingError(Exception):
+    """The supervisor stopped a training before its end; it has been kept."""
 
 
 def train_level(
-    pyramid: Pyramid, task: LevelTask, engine: Engine, observe: EpochObserver | None = None
+    pyramid: Pyramid, task: LevelTask, engine: Engine, supervisor: Supervisor | None = None
 ) -> tuple[TrainedLevel, LevelHistory]:
     """Train the pyramid's next level.
 
-    Raises `UserError` when a loss stops being finite.
+    Raises `UserError` when a loss stops being finite, `InterruptedTrainingError` when `supervisor` stops it.
     """
-    started = time.perf_counter()
-    inputs = prepare_inputs(pyramid, task)
-    state = prepare_state(pyramid, task)
-    history = LevelHistory()
-    pending: list[Tensor] = []  # losses not yet fetched from the device
+    supervisor = supervisor or Supervisor()
+    inputs, state, history = prepare_inputs(pyramid, task), prepare_state(pyramid, task), LevelHistory()
+    supervisor.restore(state, history)
     is_last = inputs.level == pyramid.geometry.last
     stop = StopRule() if is_last else task.stop
+    clock = _Stopwatch(history)
+    pending: list[Tensor] = []  # losses not yet fetched from the device
 
-    for epoch in range(task.settings.epochs):
+    for epoch in range(state.epochs_done, task.settings.epochs):
         result = engine.train_epoch(state, inputs, task.settings)
         state.epochs_done = epoch + 1
         pending.append(result.losses)
-        stopping = stop.stops(epoch + 1, float(result.losses[-1]) if stop.needs_loss else math.nan)
-        if stopping or task.settings.is_snapshot_epoch(epoch):
-            history.losses += _fetch_finite(pending, epoch)
-            pending.clear()
+        ends = epoch + 1 == task.settings.epochs or stop.stops(
+            epoch + 1, float(result.losses[-1]) if stop.needs_loss else math.nan
+        )
+        is_snapshot = ends or task.settings.is_snapshot_epoch(epoch)
+        if is_snapshot:
+            _fetch_finite(pending, history)
             history.snapshots.append(_snapshot(epoch, state, inputs, result.fake))
-        if observe is not None:
-            observe(EpochReport(epoch + 1, task.settings.epochs, result.losses))
-        if stopping:
-            history.stopped_early = epoch + 1 < task.settings.epochs
+        clock.read()
+        supervisor.epoch_done(EpochReport(epoch + 1, task.settings.epochs, result.losses))
+        if ends:
             break
+        interrupted = supervisor.wants_stop()
+        if is_snapshot or interrupted:
+            _fetch_finite(pending, history)
+            supervisor.keep(state, history)
+        if interrupted:
+            raise InterruptedTrainingError
 
-    trained = TrainedLevel(
-        state.generator, state.discriminator, inputs.noise_amplitude, state.anchor_noise.contiguous()
-    )
-    history.seconds = time.perf_counter() - started
-    return trained, history
+    history.stopped_early = state.epochs_done < task.settings.epochs
+    anchor = state.anchor_noise.contiguous()
+    return TrainedLevel(state.generator, state.discriminator, inputs.noise_amplitude, anchor), history
+
+
+class _Stopwatch:
+    """Adds the time since it was last read to the history, whichever process trained before."""
+
+    def __init__(self, history: LevelHistory) -> None:
+        self._history, self._last = history, time.perf_counter()
+
+    def read(self) -> None:
+        now = time.perf_counter()
+        self._history.seconds += now - self._last
+        self._last = now
 
 
 def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:
@@ -203,11 +237,11 @@ def reconstruct(state: LevelState, inputs: LevelInputs) -> Tensor:
     return state.generator(mixed, rec_prev)  # type: ignore[no-any-return]
 
 
-def _fetch_finite(pending: Sequence[Tensor], epoch: int) -> list[list[float]]:
-    losses: list[list[float]] = torch.stack(list(pending)).tolist()
-    first_epoch = epoch + 1 - len(losses)
-    for offset, values in enumerate(losses):
+def _fetch_finite(pending: list[Tensor], history: LevelHistory) -> None:
+    """Move losses from the device to the history; raises `UserError` at the first that is not finite."""
+    for values in torch.stack(pending).tolist() if pending else ():
         for name, value in zip(LOSS_NAMES, values, strict=True):
             if not math.isfinite(value):
-                raise UserError(f"training diverged: loss {name} is {value} at epoch {first_epoch + offset}")
-    return losses
+                raise UserError(f"training diverged: loss {name} is {value} at epoch {len(history.losses)}")
+        history.losses.append(values)
+    pending.clear()

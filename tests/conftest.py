@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 
 from runner.images import CACHE_VARIABLE, LoadedImage, load_images
 from runner.plan import Plan, make_plan
@@ -94,6 +95,12 @@ class TinyStudy:
         text = self.path.read_text(encoding="utf-8")
         assert old in text
         self.path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Tiny tensors gain nothing from a second thread, and lose much when the machine is busy."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from runner.results import (
     factor_name,
     run_name,
 )
-from runner.study import Experiment, Profile, Study
+from runner.study import Experiment, Profile, Study, load_study
 from runner.study import Image as StudyImage
 from singan.geometry import PyramidGeometry, Size, pyramid_geometry
 from singan.settings import TrainingSettings
@@ -237,3 +237,26 @@ def _digest(text: str) -> str:
 def _unit(text: str) -> float:
     """A number in [0, 1) made of text."""
     return int(_digest(text)[:8], 16) / 2**32
+
+
+def full_study() -> Study:
+    """The study of this repository."""
+    return load_study(Path(__file__).parents[1] / "experiments.toml")
+
+
+def small_study(
+    experiments: Sequence[str] = ("original", "early-stop", "real-a", "real-b"),
+    images: Sequence[str] = ("stone-face", "colosseum"),
+) -> Study:
+    """A part of the study of this repository, for tests that need not see all of it."""
+    study = full_study()
+    claims = {
+        name: claim for name, claim in study.claim.items() if set(claim.experiments) <= set(experiments)
+    }
+    return study.model_copy(
+        update={
+            "experiment": {name: study.experiment[name] for name in experiments},
+            "image": {name: study.image[name] for name in images},
+            "claim": claims,
+        }
+    )

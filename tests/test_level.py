@@ -14,12 +14,15 @@ from singan.errors import UserError
 from singan.feeds import reconstruction_input
 from singan.level import (
     LOSS_NAMES,
+    Engine,
     EpochReport,
     EpochResult,
+    InterruptedTrainingError,
     LevelHistory,
     LevelInputs,
     LevelState,
     LevelTask,
+    Supervisor,
     prepare_inputs,
     prepare_state,
     train_level,
@@ -28,6 +31,7 @@ from singan.networks import Discriminator, Generator, initialise
 from singan.pixels import to_pixels
 from singan.pyramid import TrainedLevel
 from singan.randomness import LevelStreams
+from singan.resume import dump_training, restore_training
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
 from singan.switches import LevelFeed
@@ -48,6 +52,28 @@ class ScriptedEngine:
     def train_epoch(self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
         losses = torch.tensor([0.1, 0.2, 0.3, 0.4, self.loss_at(state.epochs_done)])
         return EpochResult(losses, inputs.real)
+
+
+class Notebook(Supervisor):
+    """Remembers what it was told; stops the training after the given epochs and restores what it kept."""
+
+    def __init__(self, *stop_after: int) -> None:
+        self.stop_after, self.reports, self.kept_at = stop_after, list[EpochReport](), list[int]()
+        self.kept: bytes | None = None
+
+    def restore(self, state: LevelState, history: LevelHistory) -> None:
+        if self.kept is not None:
+            restore_training(self.kept, state, history)
+
+    def epoch_done(self, report: EpochReport) -> None:
+        self.reports.append(report)
+
+    def wants_stop(self) -> bool:
+        return len(self.reports) + 1 in self.stop_after  # asked just before the epoch is reported
+
+    def keep(self, state: LevelState, history: LevelHistory) -> None:
+        self.kept_at.append(state.epochs_done)
+        self.kept = dump_training(state, history)
 
 
 def scripted(
@@ -197,9 +223,14 @@ def test_history_has_the_losses_of_every_epoch_in_order() -> None:
 
 
 def test_every_epoch_is_reported() -> None:
-    reports: list[EpochReport] = []
-    train_level(tiny_pyramid(), TASK, ScriptedEngine(), reports.append)
-    assert [(report.epochs_done, report.epochs) for report in reports] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    notes = Notebook()
+    train_level(tiny_pyramid(), TASK, ScriptedEngine(), notes)
+    assert [(report.epochs_done, report.epochs) for report in notes.reports] == [
+        (1, 4),
+        (2, 4),
+        (3, 4),
+        (4, 4),
+    ]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -338,3 +369,87 @@ def precisions(network: nn.Module) -> set[torch.dtype]:
 def test_training_lowers_the_reconstruction_loss() -> None:
     history = trained(1, replace(TASK, settings=replace(SETTINGS, epochs=30)))[1]
     assert history.losses[-1][-1] < 0.8 * history.losses[0][-1]
+
+
+# Interruptions
+
+BRIEF = replace(TASK, settings=replace(SETTINGS, epochs=20, discriminator_steps=1, generator_steps=1))
+"""Snapshots at every other epoch; the learning rate drops after 16."""
+
+
+def train_with_breaks(level: int, notes: Notebook, engine: Engine, task: LevelTask = BRIEF) -> Outcome:
+    """Start again, as in a new process, whenever the supervisor stops the training."""
+    while True:
+        try:
+            return train_level(tiny_pyramid(trained=level), task, engine, notes)
+        except InterruptedTrainingError:
+            assert notes.kept is not None
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("stop_after", [(1,), (2,), (17,), (3, 4, 9), tuple(range(1, 20))])
+def test_interrupted_level_resumes_bit_identically(level: int, stop_after: tuple[int, ...]) -> None:
+    notes = Notebook(*stop_after)
+    resumed, expected = train_with_breaks(level, notes, PlainEngine()), trained(level, BRIEF)
+    assert len(notes.reports) == 20  # no epoch was trained twice
+    assert_same_training(resumed, expected)
+    for shot, original in zip(resumed[1].snapshots, expected[1].snapshots, strict=True):
+        assert shot.epoch == original.epoch
+        assert torch.equal(shot.reconstruction, original.reconstruction)
+        assert torch.equal(shot.fake, original.fake)
+
+
+class KilledOnce(PlainEngine):
+    """Fails in the middle of an epoch, as if the process had been killed."""
+
+    killed = False
+
+    def train_epoch(self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
+        result = super().train_epoch(state, inputs, settings)
+        if state.epochs_done == 10 and not self.killed:
+            self.killed = True
+            raise InterruptedTrainingError
+        return result
+
+
+def test_killed_level_resumes_bit_identically_from_its_last_snapshot() -> None:
+    notes = Notebook()
+    resumed = train_with_breaks(1, notes, KilledOnce())
+    assert [report.epochs_done for report in notes.reports] == [*range(1, 11), *range(10, 21)]  # kept after 9
+    assert_same_training(resumed, trained(1, BRIEF))
+
+
+def test_training_is_kept_at_every_snapshot_but_the_last_and_at_an_interruption() -> None:
+    notes = Notebook(4)
+    with pytest.raises(InterruptedTrainingError):
+        train_level(tiny_pyramid(), BRIEF, PlainEngine(), notes)
+    assert notes.kept_at == [1, 3, 4]
+    train_level(tiny_pyramid(), BRIEF, PlainEngine(), notes)
+    assert notes.kept_at == [1, 3, 4, *range(5, 20, 2)]
+
+
+def test_training_that_ends_is_never_interrupted() -> None:
+    notes = Notebook(20)
+    _, history = train_level(tiny_pyramid(), BRIEF, PlainEngine(), notes)
+    assert len(history.losses) == 20
+    assert not history.stopped_early
+
+
+def test_stop_rule_holds_over_an_interruption() -> None:
+    task = replace(BRIEF, stop=StopRule("small_rec_loss", after=6, below=0.025))
+    engine = ScriptedEngine(lambda epoch: 0.0)
+    _, history = train_with_breaks(1, Notebook(5), engine, task)
+    assert len(history.losses) == 7
+    assert history.stopped_early
+
+
+def test_time_before_an_interruption_counts() -> None:
+    notes = Notebook(4)
+    with pytest.raises(InterruptedTrainingError):
+        train_level(tiny_pyramid(), BRIEF, ScriptedEngine(), notes)
+    assert notes.kept is not None
+    state, history = prepare_state(tiny_pyramid(), BRIEF), LevelHistory()
+    restore_training(notes.kept, state, history)
+    before = history.seconds
+    _, history = train_level(tiny_pyramid(), BRIEF, ScriptedEngine(), notes)
+    assert history.seconds > before > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -229,7 +230,9 @@ def loss_chart(run: Run) -> LossChart | None:
     for level in run.levels:
         record = level.record
         pairs = zip(record.loss_epochs, record.losses.get("reconstruction", ()), strict=False)
-        points = [(epoch, loss) for epoch, loss in pairs if loss > 0]  # a log axis has no place for 0
+        points = [
+            (epoch, loss) for epoch, loss in pairs if math.isfinite(loss) and loss > 0
+        ]  # what a log axis has place for
         if points:
             epochs, losses = zip(*points, strict=True)
             label = f"level {record.level} · {size_words(record.width, record.height)}"

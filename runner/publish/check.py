@@ -38,8 +38,8 @@ class Inspector:
         try:
             path = self._results.picture_path(picture.file)
             data = path.read_bytes()
-        except UserError as error:
-            return str(error)
+        except UserError:
+            return f"picture outside the results: {picture.file}"
         except (OSError, ValueError):
             return f"picture missing: {picture.file}"
         return _checked(path, data, picture)

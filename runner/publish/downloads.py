@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -37,7 +38,18 @@ def _json(data: SiteData) -> bytes:
         "levels": [levels[key].model_dump(mode="json") for key in sorted(levels)],
         "notes": data.notes,
     }
-    return (json.dumps(whole, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    return (
+        json.dumps(_finite(whole), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    ).encode()
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON is of any type
+    """The same with null for what JSON has no number for: a loss that diverged."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _run_row(cell: Cell, run: Run, data: SiteData) -> Row:

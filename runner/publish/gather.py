@@ -172,7 +172,17 @@ class _Gathering:
         timing = compare(
             self._trained(record), self._original(image, record), *self._published(experiment, image)
         )
-        return Run(record, levels, missing, self._output(record, name, image.stand_in), timing)
+        output = self._output(record, name, image.stand_in)
+        return Run(record, levels, missing, output, timing, self._warning(name, known))
+
+    def _warning(self, name: str, levels: Iterable[LevelRecord]) -> str:
+        """Levels keep the epochs they were trained with, while the profile may have been changed since."""
+        other = {level.epochs_planned for level in levels} - {self.profile.epochs}
+        if not other:
+            return ""
+        epochs = " and ".join(str(epochs) for epochs in sorted(other))
+        self.notes.append(f"{name}: trained for {epochs} epochs, not the profile's {self.profile.epochs}")
+        return f"trained for {epochs} epochs a level, not the profile's {self.profile.epochs}"
 
     def _output(self, record: RunRecord, name: str, stand_in: str | None) -> Slot:
         if record.status == "failed":

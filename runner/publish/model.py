@@ -89,11 +89,8 @@ class Run:
     """How many levels it names that have no record."""
     output: Slot
     timing: Timing
-
-    @property
-    def anchor(self) -> str:
-        """Tells the runs of one cell apart: `x8-seed0`."""
-        return f"{self.record.factor}-seed{self.record.seed}"
+    warning: str
+    """Why it is not what the profile says; empty when it is."""
 
 
 @dataclass(frozen=True)
@@ -197,9 +194,15 @@ class SiteData:
 
     @property
     def as_published(self) -> bool:
-        """Whether the profile trains as long and as wide as the paper, whatever it is called."""
+        """Whether everything was trained as long and as wide as in the paper."""
         wide = self.profile.base_width >= TrainingSettings().base_width
-        return self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
+        faithful = self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
+        return faithful and not any(run.warning for cell in self.cells for run in cell.runs)
+
+    @property
+    def several_machines(self) -> bool:
+        """Whether some run was measured on another machine than its original."""
+        return any(cell.timing.other_machine for cell in self.cells)
 
     @property
     def stand_ins(self) -> tuple[ImageData, ...]:

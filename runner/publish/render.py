@@ -11,6 +11,7 @@ from runner.publish import words
 from runner.publish.charts import THEMES
 from runner.publish.model import SiteData
 from runner.publish.pages import Page
+from singan.errors import UserError
 from singan.settings import PUBLISHED_EPOCHS
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "site_templates"
@@ -40,6 +41,8 @@ def static_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _environment() -> Environment:
+    if not TEMPLATES.is_dir():
+        raise UserError("the page templates are missing", where=str(TEMPLATES), right="run from a checkout")
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -144,13 +144,14 @@ class SnapshotTable:
 def snapshot_tables(experiment: str, run: Run, original: Run | None) -> tuple[SnapshotTable, ...]:
     """A table for each level of a run."""
     others = {level.record.level: level for level in original.levels} if original else {}
-    return tuple(_snapshot_table(experiment, level, others.get(level.record.level)) for level in run.levels)
+    levels = [level for level in run.levels if level.record.snapshots.epochs]
+    return tuple(_snapshot_table(experiment, level, others.get(level.record.level)) for level in levels)
 
 
 def _snapshot_table(experiment: str, level: Level, original: Level | None) -> SnapshotTable:
     same = original is not None and original.record.key == level.record.key
     rows = [_snapshot_row(experiment, level)]
-    if original is not None and not same:
+    if original is not None and original.record.snapshots.epochs and not same:
         rows.append(_snapshot_row("original", original))
     record = level.record
     columns = max(_FEWEST_COLUMNS, *(len(row.epochs) for row in rows))

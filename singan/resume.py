@@ -1,0 +1,82 @@
+"""A training in progress as bytes: all that decides its future, so that it can go on as if never stopped.
+
+Networks, optimisers, random streams, anchor noise, epochs done (which decide the learning rate), and history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from singan.errors import UserError
+from singan.level import LevelHistory, LevelState, Snapshot
+
+Tensors = dict[str, Tensor]
+
+_STREAMS = ("init", "noise", "feed")
+
+
+def dump_training(state: LevelState, history: LevelHistory) -> bytes:
+    """Serialise a training between two epochs."""
+    tensors: Tensors = {
+        "anchor_noise": state.anchor_noise,
+        "epochs_done": torch.tensor(state.epochs_done),
+        "seconds": torch.tensor(history.seconds, dtype=torch.float64),
+        "losses": torch.tensor(history.losses, dtype=torch.float64),
+        "snapshot_epochs": torch.tensor([shot.epoch for shot in history.snapshots]),
+        "reconstruction": torch.stack([shot.reconstruction for shot in history.snapshots]),
+        "fake": torch.stack([shot.fake for shot in history.snapshots]),
+    }
+    for name in _STREAMS:
+        tensors[f"stream.{name}"] = getattr(state.streams, name).get_state()
+    for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
+        tensors.update((f"{name}.{key}", value) for key, value in network.state_dict().items())
+    for name, adam in _adams(state):
+        for index, moments in adam.state_dict()["state"].items():
+            tensors.update((f"{name}.{index}.{key}", value) for key, value in moments.items())
+    return safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def restore_training(data: bytes, state: LevelState, history: LevelHistory) -> None:
+    """Bring a freshly prepared training to where it was dumped; raises `UserError` if `data` is no dump."""
+    try:
+        tensors = safetensors.torch.load(data)
+        _restore(tensors, state, history)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UserError(f"not a training in progress ({error})") from None
+
+
+def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None:
+    state.generator.load_state_dict(_under("generator", tensors))
+    state.discriminator.load_state_dict(_under("discriminator", tensors))
+    for name, adam in _adams(state):
+        moments: dict[int, Tensors] = {}
+        for key, value in _under(name, tensors).items():
+            index, _, moment = key.partition(".")
+            moments.setdefault(int(index), {})[moment] = value
+        adam.load_state_dict({**adam.state_dict(), "state": moments})
+    for name in _STREAMS:
+        getattr(state.streams, name).set_state(tensors[f"stream.{name}"])
+    state.anchor_noise = tensors["anchor_noise"].to(state.anchor_noise.device)
+    state.epochs_done = int(tensors["epochs_done"])
+    history.seconds = float(tensors["seconds"])
+    history.losses = tensors["losses"].tolist()
+    shots = zip(tensors["snapshot_epochs"].tolist(), tensors["reconstruction"], tensors["fake"], strict=True)
+    history.snapshots = [Snapshot(*shot) for shot in shots]
+
+
+def _adams(state: LevelState) -> Iterator[tuple[str, torch.optim.Adam]]:
+    yield "generator_adam", state.generator_adam
+    yield "discriminator_adam", state.discriminator_adam
+
+
+def _under(prefix: str, tensors: Tensors) -> Tensors:
+    return {
+        name.removeprefix(f"{prefix}."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(f"{prefix}.")
+    }

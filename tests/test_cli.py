@@ -1,0 +1,160 @@
+"""The commands end to end, on a study small enough to train in a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from conftest import TinyStudy
+
+from runner import cli
+
+SINGAN = [sys.executable, "-c", "from runner.cli import main; main()"]
+
+
+class Shell:
+    """Runs `singan` in this process, in a folder of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, standard output, standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["singan", *arguments])
+        status: object = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        assert isinstance(status, int)
+        return status, *self._capsys.readouterr()
+
+
+@pytest.fixture
+def singan(
+    tiny_study: TinyStudy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(monkeypatch, capsys)
+
+
+STUDY = ("--study", "study.toml")
+TINY = (*STUDY, "--profile", "tiny")
+
+
+def test_from_a_study_to_a_site(singan: Shell, tmp_path: Path) -> None:
+    status, out, _ = singan("run", *TINY, "--dry-run")
+    assert status == 0
+    assert out.splitlines()[0] == (
+        "tiny: 6 runs, 12 level trainings (16 without sharing); 0 done, 12 to train"
+    )
+    assert not (tmp_path / "store").exists()
+
+    status, out, _ = singan("run", *TINY)
+    assert status == 0
+    assert out.splitlines()[-1] == "6 of 6 runs done; 12 levels trained now"
+
+    status, out, _ = singan("status", *TINY)
+    assert status == 0
+    assert out.splitlines()[-1] == "tiny: 6 done, 0 failed, 0 missing of 6 runs"
+
+    status, out, _ = singan("build-site", *STUDY)
+    assert status == 0
+    assert (tmp_path / "site" / "index.html").is_file()
+    for experiment in ("original", "stopped", "real", "sr"):
+        assert (tmp_path / "site" / "experiments" / f"{experiment}.html").is_file()
+
+
+def test_status_tells_what_is_missing_before_anything_ran(singan: Shell) -> None:
+    status, out, _ = singan("status", *TINY)
+    assert status == 0
+    assert out.splitlines()[-1] == "tiny: 0 done, 0 failed, 6 missing of 6 runs"
+    assert "levels 0, 1, 2: new" in out
+
+
+def test_list_names_every_experiment_with_its_difference(singan: Shell) -> None:
+    status, out, _ = singan("list", *STUDY)
+    assert status == 0
+    assert "adversarial: lower rand, last real_train" in out
+    assert "stop: dont_train" in out
+
+
+def test_all_images_runs_every_experiment_everywhere(singan: Shell) -> None:
+    _, out, _ = singan("run", *TINY, "--all-images", "--dry-run")
+    # 14, but that on stripes, with its two levels, `real` is the original.
+    assert out.startswith("tiny: 8 runs, 13 level trainings (20 without sharing)")
+
+
+def test_super_resolve_enlarges_ones_own_picture_and_trains_it_once(singan: Shell, tmp_path: Path) -> None:
+    PIL.Image.new("L", (21, 19), 90).save(tmp_path / "mine.png")
+    command = ("super-resolve", "mine.png", *TINY, "--factor", "1.5", "-o", "big.png")
+    status, out, _ = singan(*command)
+    assert status == 0
+    assert out.splitlines()[-1] == "big.png: 31x28, tiny profile (2 epochs), original"
+    with PIL.Image.open(tmp_path / "big.png") as big:
+        assert big.size == (31, 28)
+    first = (tmp_path / "big.png").read_bytes()
+    status, out, _ = singan(*command)
+    assert status == 0
+    assert "trained" not in out
+    assert (tmp_path / "big.png").read_bytes() == first
+
+
+def test_ones_own_folder_replaces_the_images(singan: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    PIL.Image.new("RGB", (20, 18), (9, 99, 199)).save(tmp_path / "mine" / "My Cat.png")
+    _, out, _ = singan("run", *TINY, "--images-from", "mine", "--dry-run", "--experiment", "real")
+    assert "my-cat level 1" in out
+
+
+def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("runner.execute.train_task", hungry)
+    status, out, err = singan("run", *TINY, "--experiment", "sr")
+    assert status == cli.EXIT_FAILED_RUNS
+    assert "0 of 1 runs done, 1 failed" in out
+    assert "sr on dots: out of memory" in err
+    _, out, _ = singan("status", *TINY, "--experiment", "sr")
+    assert "failed  sr on dots  out of memory" in out
+
+
+def test_an_interrupted_run_says_how_to_go_on(singan: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.execute.train_task", interrupted)
+    status, _, err = singan("run", *TINY)
+    assert status == cli.EXIT_INTERRUPTED
+    assert "the same command goes on from what is kept" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "unloaded"),
+    [
+        (("--help",), ("torch", "numpy", "pydantic", "PIL", "rich")),
+        (("list", *STUDY), ("torch",)),
+        (("run", *TINY, "--dry-run"), ("torch",)),
+        (("status", *TINY), ("torch",)),
+    ],
+    ids=lambda value: value[0],
+)
+def test_commands_load_only_what_they_need(
+    tiny_study: TinyStudy, tmp_path: Path, command: tuple[str, ...], unloaded: tuple[str, ...]
+) -> None:
+    program = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print([m for m in {unloaded!r} if m in sys.modules], file=sys.stderr))\n"
+        "from runner.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "[]"

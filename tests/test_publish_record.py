@@ -1,0 +1,159 @@
+"""What the record holds or lacks, and what the site makes of it."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from records import Synthetic, small_study, write_results
+
+from runner.publish.site import SiteReport, build_site
+from runner.results import Results, RunRecord, run_name
+from runner.study import Study
+from singan.errors import UserError
+
+
+@dataclass(frozen=True)
+class Built:
+    report: SiteReport
+    pages: dict[str, str]
+    """Source of each page, entities resolved."""
+
+
+def build(study: Study, folder: Path, site: str = "site") -> Built:
+    """Build a site from the results in a folder."""
+    out = folder / site
+    report = build_site(study, folder / "results", out)
+    pages = {
+        page.relative_to(out).as_posix(): html.unescape(page.read_text("utf-8"))
+        for page in out.rglob("*.html")
+    }
+    return Built(report, pages)
+
+
+def rows(table: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
+
+
+def test_missing_files_become_visible_gaps(tmp_path: Path) -> None:
+    study = small_study(("original", "real-b"), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    runs = {run.experiment: run for run in results.runs()}
+    (results.folder / "runs/real-b/colosseum/x8-seed0.webp").unlink()
+    (results.folder / "images/colosseum-x8-bicubic.webp").write_bytes(b"RIFF of nothing")
+    (results.folder / f"levels/{runs['original'].levels[0]}.webp").unlink()
+    (results.folder / f"levels/{runs['real-b'].levels[3]}.json").unlink()
+    built = build(study, tmp_path)
+    assert len(built.report.notes) == 4
+    about = built.pages["about.html"]
+    assert all(note in about for note in built.report.notes)
+    page = built.pages["experiments/real-b.html"]
+    assert "picture missing: runs/real-b/colosseum/x8-seed0.webp" in page
+    assert "not a whole WebP or PNG picture: images/colosseum-x8-bicubic.webp" in page
+    assert "1 level of this run" in page
+
+
+def test_a_picture_of_another_size_than_recorded_is_a_gap(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    folder = results.folder / "images"
+    (folder / "colosseum-x8-nearest.webp").write_bytes(
+        next((results.folder / "levels").glob("*.webp")).read_bytes()
+    )
+    (note,) = build(study, tmp_path).report.notes
+    assert "as recorded: images/colosseum-x8-nearest.webp" in note
+
+
+def test_a_run_of_other_epochs_than_the_profile_is_never_taken_for_it(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    profile = results.profile()
+    assert profile is not None
+    paper = {"id": "paper", "title": "Paper", "epochs": 2000, "base_width": 32}
+    results.write("profile", profile.model_copy(update=paper))
+    for level in results.levels():
+        results.write(f"levels/{level.key}", level.model_copy(update={"epochs_planned": 2000}))
+    assert "Not the published" not in build(study, tmp_path, "a").pages["index.html"]
+    results.write(f"levels/{level.key}", level.model_copy(update={"epochs_planned": 5}))
+    built = build(study, tmp_path, "b")
+    for name in ("index", "experiments/original", "images/colosseum"):
+        assert "trained for 5 epochs a level, not the profile's 2000" in built.pages[f"{name}.html"]
+    assert all("Not the published training" in page for page in built.pages.values())
+
+
+def test_what_the_study_no_longer_names_is_noted_and_left_out(tmp_path: Path) -> None:
+    write_results(tmp_path / "results", small_study(("original", "real-b"), ("stone-face", "colosseum")))
+    study = small_study(("original",), ("colosseum",))
+    built = build(study, tmp_path)
+    assert built.report.notes == (
+        'image "stone-face" is not in the study: runs on it are left out',
+        'experiment "real-b" is not in the study: its runs are left out',
+        'image "stone-face" is not in the study: it is left out',
+    )
+    assert "experiments/real-b.html" not in built.pages
+
+
+def test_a_record_cannot_name_a_file_outside_the_results(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    name = run_name("original", "colosseum", 8, 0)
+    record = RunRecord.model_validate_json((results.folder / f"{name}.json").read_bytes())
+    assert record.output is not None
+    outside = record.output.picture.model_copy(update={"file": "../../secret.webp"})
+    output = record.output.model_copy(update={"picture": outside})
+    results.write(name, record.model_copy(update={"output": output}))
+    (note,) = build(study, tmp_path).report.notes
+    assert note == "picture outside the results: ../../secret.webp"
+
+
+def test_the_most_faithful_profile_is_shown_unless_one_is_named(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    for profile in ("preview", "smoke"):
+        write_results(tmp_path / "results", study, Synthetic(profile=profile))
+    assert build_site(study, tmp_path / "results", tmp_path / "site").profile == "preview"
+    assert build_site(study, tmp_path / "results", tmp_path / "site", "smoke").profile == "smoke"
+    with pytest.raises(
+        UserError, match=r'no results of profile "paper"; there are those of "preview", "smoke"'
+    ):
+        build_site(study, tmp_path / "results", tmp_path / "site", "paper")
+
+
+def test_nothing_to_show_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere: there are no results; run the study first"):
+        build_site(small_study(), tmp_path / "nowhere", tmp_path / "site")
+
+
+def test_images_alone_make_a_site(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    write_results(tmp_path / "results", study, Synthetic(left_out=[("original", "colosseum")]))
+    Results(tmp_path / "results", "smoke").folder.joinpath("images/colosseum.json").unlink()
+    built = build(study, tmp_path)
+    assert "not run" in built.pages["index.html"]
+
+
+def test_downloads_hold_the_record(tmp_path: Path) -> None:
+    study, folder = small_study(("original", "early-stop"), ("stone-face",)), tmp_path / "site"
+    write_results(tmp_path / "results", study, Synthetic(seeds=(0, 1)))
+    build(study, tmp_path)
+    whole = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    assert len(whole["runs"]) == 4
+    runs = rows(folder / "runs.csv")
+    assert len(runs) == len(whole["runs"])
+    early = next(run for run in runs if run["experiment"] == "early-stop")
+    assert float(early["published_ratio_to_original"]) == pytest.approx(20.85 / 38.26)
+    levels = rows(folder / "levels.csv")
+    assert {level["key"] for level in levels} == {level["key"] for level in whole["levels"]}
+
+
+def test_tables_hold_no_formula(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    what = Synthetic(failed=[("original", "colosseum")], reason="=HYPERLINK(1)")
+    write_results(tmp_path / "results", study, what)
+    build_site(study, tmp_path / "results", tmp_path / "site")
+    (run,) = rows(tmp_path / "site/runs.csv")
+    assert run["reason"] == "'=HYPERLINK(1)"
