@@ -74,6 +74,7 @@ class Run:
 
     experiment: Experiment
     image: str
+    image_digest: str
     seed: int
     factor: float
     levels: tuple[str, ...]
@@ -164,7 +165,7 @@ def _run(
     width = chain[-1].settings.width_at(chain[-1].level)
     cost = sum(_forward_macs(size, width) for size in sr_step_sizes(chain[-1].size, factor))
     output = SuperResolution(digest(fields), top, factor, seed, cost)
-    return Run(experiment, image.id, seed, factor, tuple(level.key for level in chain), output)
+    return Run(experiment, image.id, image.digest, seed, factor, tuple(level.key for level in chain), output)
 
 
 _EPOCH_OVERHEAD_macs = 1e10

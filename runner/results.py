@@ -98,6 +98,7 @@ class LevelRecord(Record):
     level: int
     width: int
     height: int
+    base_width: int
     epochs_planned: int
     epochs_done: int
     stopped_early: bool
@@ -129,6 +130,8 @@ class RunRecord(Record):
     status: Literal["done", "failed"]
     reason: str | None = None
     """Why it failed."""
+    pixels_sha256: str
+    """The picture it was trained on: an image may since have been replaced, by a stand-in say."""
     settings: Mapping[str, str]
     """Switches and stop rule it was run with, in words of the study file."""
     levels: tuple[str, ...]

@@ -63,9 +63,11 @@ def syntax_error(path: Path, error: Exception) -> UserError:
     if not isinstance(error, tomllib.TOMLDecodeError):  # (int() on more digits than Python will read)
         return UserError("holds a number of thousands of digits", where=str(path))
     message = str(error)
-    position = re.search(r" \(at line (\d+), column \d+\)$", message)
-    where = f"{path}, line {position[1]}" if position else str(path)
-    message = message[: position.start()] if position else message
+    position = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+    where = str(path)
+    if position:
+        where = f"{path}, line {position[1]}" if position[1] else f"{path}, at its end"
+        message = message[: position.start()]
     twice = re.search(r"Cannot declare \((.*)\) twice", message)
     if twice:
         name = ".".join(re.findall(r"'([^']*)'", twice[1]))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from singan.errors import UserError
 from singan.networks import Discriminator, Generator
 from singan.pyramid import TrainedLevel
+
+Network = TypeVar("Network", Generator, Discriminator)
 
 _ANCHOR = "anchor_noise"
 _AMPLITUDE = "noise_amplitude"
@@ -33,29 +36,35 @@ def load_level(data: bytes, device: torch.device) -> TrainedLevel:
     """Read what `dump_level` wrote; raises `UserError` if it is no such thing."""
     try:
         tensors = safetensors.torch.load(data)
-        anchor = tensors[_ANCHOR]
-        networks = [
-            _network(kind, prefix, tensors, anchor.dtype)
-            for kind, prefix in ((Generator, "generator"), (Discriminator, "discriminator"))
-        ]
-        amplitude = float(tensors[_AMPLITUDE])
-    except (SafetensorError, KeyError, RuntimeError) as error:
+        generator = _network(Generator, "generator", tensors).to(device)
+        discriminator = _network(Discriminator, "discriminator", tensors).to(device)
+        anchor = tensors[_ANCHOR].to(device)
+        amplitude = tensors[_AMPLITUDE].item()
+    except (SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"not a trained level ({error})") from None
-    generator, discriminator = (network.to(device) for network in networks)
-    assert isinstance(generator, Generator)
-    assert isinstance(discriminator, Discriminator)
-    return TrainedLevel(generator, discriminator, amplitude, anchor.to(device))
+    if anchor.dtype != tensors["generator.head.conv.weight"].dtype or anchor.ndim != 4:
+        raise UserError("not a trained level (its anchor noise is no image)")
+    return TrainedLevel(generator, discriminator, amplitude, anchor)
 
 
-def _network(
-    kind: type[Generator] | type[Discriminator],
-    prefix: str,
-    tensors: Mapping[str, Tensor],
-    dtype: torch.dtype,
-) -> Generator | Discriminator:
-    state = {
-        name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")
-    }
-    network = kind(state["head.conv.weight"].shape[0]).to(dtype)
-    network.load_state_dict(state)
+def _network(kind: type[Network], prefix: str, tensors: Mapping[str, Tensor]) -> Network:
+    state = under(prefix, tensors)
+    weight = state["head.conv.weight"]
+    network = kind(weight.shape[0]).to(weight.dtype)
+    load_exactly(network, state)
     return network
+
+
+def load_exactly(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load a state dict that has every entry, no other, and nothing filled in; raises `ValueError`."""
+    expected = network.state_dict().keys()
+    if state.keys() != expected:
+        odd = sorted(state.keys() ^ expected)
+        raise ValueError(f"{odd[0]} is missing or unexpected")
+    network.load_state_dict(dict(state))
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors whose name starts with `prefix.`, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -124,6 +124,11 @@ def pyramid_geometry(image: Size, factor: float) -> PyramidGeometry:
     nominal = 1 / step_ratio(factor)
     number = _trunc(math.log(MIN_SIZE_px / min(image)) / math.log(nominal)) + 1
     last = number - _levels_cut(image, nominal)
+    if last < 1:  # the cut may take every level of a long, narrow picture
+        raise UserError(
+            f"a picture of {image} pixels leaves no level to train",
+            right=f"crop its long side, or shrink it to {MAX_SIZE_px} px",
+        )
     shrink = float((MIN_SIZE_px / min(working)) ** (1 / last))
     sizes = tuple(scaled(working, shrink ** (last - level)) for level in range(last + 1))
     return PyramidGeometry(sizes, shrink)

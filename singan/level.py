@@ -49,7 +49,7 @@ class LevelInputs:
 
     def draw_noise(self, generator: torch.Generator) -> Tensor:
         """A fresh noise map for this level."""
-        return level_noise(self.level, self.pyramid.size(self.level), generator)
+        return level_noise(self.level, self.pyramid.size(self.level), generator).to(self.real.dtype)
 
     def draw_adversarial_input(self, generator: torch.Generator) -> Tensor:
         """A fresh adversarial input for this level."""
@@ -219,8 +219,10 @@ def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
         torch.optim.Adam(network.parameters(), lr=task.settings.learning_rate, betas=task.settings.adam_betas)
         for network in networks
     )
-    first_anchor = level_noise(0, pyramid.size(0), streams.noise) if level == 0 else torch.zeros_like(real)
-    return LevelState(generator, discriminator, generator_adam, discriminator_adam, streams, first_anchor)
+    anchor = torch.zeros_like(real)
+    if level == 0:
+        anchor = level_noise(0, pyramid.size(0), streams.noise).to(real.dtype)
+    return LevelState(generator, discriminator, generator_adam, discriminator_adam, streams, anchor)
 
 
 def _snapshot(epoch: int, state: LevelState, inputs: LevelInputs, fake: Tensor) -> Snapshot:

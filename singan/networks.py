@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -37,15 +37,21 @@ def _body(width: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict((f"block{i}", ConvBlock(width, width)) for i in (1, 2, 3)))
 
 
+def _global_randomness_untouched() -> AbstractContextManager[None]:
+    """PyTorch's layers draw their default weights from the global state, which is not ours to advance."""
+    return torch.random.fork_rng(devices=[])
+
+
 class Generator(nn.Module):
     """Adds detail to an image: `[B, 3, H, W]` to the same size."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.head = ConvBlock(3, width)
-        self.body = _body(width)
-        self.tail = nn.Sequential(nn.Conv2d(width, 3, 3), nn.Tanh())
+        with _global_randomness_untouched():
+            self.head = ConvBlock(3, width)
+            self.body = _body(width)
+            self.tail = nn.Sequential(nn.Conv2d(width, 3, 3), nn.Tanh())
 
     def forward(self, mixed: Tensor, previous: Tensor) -> Tensor:
         """`mixed` is sigma * z + previous; the network's output is added to `previous`.
@@ -63,9 +69,10 @@ class Discriminator(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.head = ConvBlock(3, width)
-        self.body = _body(width)
-        self.tail = nn.Conv2d(width, 1, 3)
+        with _global_randomness_untouched():
+            self.head = ConvBlock(3, width)
+            self.body = _body(width)
+            self.tail = nn.Conv2d(width, 1, 3)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.tail(self.body(self.head(image)))  # type: ignore[no-any-return]

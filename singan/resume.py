@@ -12,11 +12,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from singan.checkpoint import load_exactly, under
 from singan.errors import UserError
 from singan.level import LevelHistory, LevelState, Snapshot
 
 Tensors = dict[str, Tensor]
 
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 _STREAMS = ("init", "noise", "feed")
 
 
@@ -42,25 +44,30 @@ def dump_training(state: LevelState, history: LevelHistory) -> bytes:
 
 
 def restore_training(data: bytes, state: LevelState, history: LevelHistory) -> None:
-    """Bring a freshly prepared training to where it was dumped; raises `UserError` if `data` is no dump."""
+    """Bring a freshly prepared training to where it was dumped.
+
+    Raises `UserError` if `data` is no dump of such a training; both arguments are then of no further use.
+    """
     try:
-        tensors = safetensors.torch.load(data)
-        _restore(tensors, state, history)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        _restore(safetensors.torch.load(data), state, history)
+    except (SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"not a training in progress ({error})") from None
 
 
 def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None:
-    state.generator.load_state_dict(_under("generator", tensors))
-    state.discriminator.load_state_dict(_under("discriminator", tensors))
+    load_exactly(state.generator, under("generator", tensors))
+    load_exactly(state.discriminator, under("discriminator", tensors))
     for name, adam in _adams(state):
-        moments: dict[int, Tensors] = {}
-        for key, value in _under(name, tensors).items():
-            index, _, moment = key.partition(".")
-            moments.setdefault(int(index), {})[moment] = value
+        saved = under(name, tensors)
+        moments = {
+            index: {moment: saved[f"{index}.{moment}"] for moment in _MOMENTS}
+            for index in range(len(adam.param_groups[0]["params"]))
+        }
         adam.load_state_dict({**adam.state_dict(), "state": moments})
     for name in _STREAMS:
         getattr(state.streams, name).set_state(tensors[f"stream.{name}"])
+    if tensors["anchor_noise"].shape != state.anchor_noise.shape:
+        raise ValueError("its anchor noise has another size")
     state.anchor_noise = tensors["anchor_noise"].to(state.anchor_noise.device)
     state.epochs_done = int(tensors["epochs_done"])
     history.seconds = float(tensors["seconds"])
@@ -72,11 +79,3 @@ def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None
 def _adams(state: LevelState) -> Iterator[tuple[str, torch.optim.Adam]]:
     yield "generator_adam", state.generator_adam
     yield "discriminator_adam", state.discriminator_adam
-
-
-def _under(prefix: str, tensors: Tensors) -> Tensors:
-    return {
-        name.removeprefix(f"{prefix}."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(f"{prefix}.")
-    }

@@ -39,8 +39,8 @@ class TrainingSettings:
 
     @property
     def learning_rate_drop_epoch(self) -> int:
-        """Epochs trained at the full rate: 80 %, 1600 of 2000."""
-        return self.epochs * 4 // 5
+        """Epochs trained at the full rate: 80 %, 1600 of 2000; rounded up."""
+        return -(-self.epochs * 4 // 5)
 
     @property
     def snapshot_interval(self) -> int:

@@ -33,9 +33,8 @@ def super_resolve(
     with torch.inference_mode():
         for step in range(steps):
             image = resize(image, step_ratio(factor))
-            noise = level_noise(
-                step, size_of(image), generator
-            )  # one channel at the first step, as at level 0
+            # One channel at the first step, as at level 0.
+            noise = level_noise(step, size_of(image), generator)
             image = top.generate(noise, image)
             if observe is not None:
                 observe(step + 1, steps)

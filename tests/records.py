@@ -101,12 +101,16 @@ def _write_image(results: Results, study: Study, image: StudyImage, what: Synthe
         credit=image.credit,
         width=image.cropped_size.width,
         height=image.cropped_size.height,
-        pixels_sha256=hashlib.sha256(small.tobytes()).hexdigest(),
+        pixels_sha256=_pixels_sha256(image),
         stand_in='the photograph "astronaut" of scikit-image' if stood_in else None,
         enlarged={name: {"nearest": enlarged["nearest"], "bicubic": enlarged["bicubic"]}},
         ground_truth=truth,
     )
     results.write(f"images/{image.id}", record)
+
+
+def _pixels_sha256(image: StudyImage) -> str:
+    return hashlib.sha256(image.id.encode()).hexdigest()
 
 
 def _write_run(
@@ -131,7 +135,8 @@ def _write_run(
         factor=factor_name(study.study.factor),
         status="failed" if failed else "done",
         reason=what.reason if failed else None,
-        settings={"adversarial": experiment.adversarial.last, "stop": experiment.stop.rule},
+        pixels_sha256=_pixels_sha256(image),
+        settings=experiment.in_words,
         levels=keys,
         output=output,
         command=what.command,
@@ -165,6 +170,7 @@ def _write_level(
         level=level,
         width=size.width,
         height=size.height,
+        base_width=profile.base_width,
         epochs_planned=profile.epochs,
         epochs_done=done,
         stopped_early=done < profile.epochs,

@@ -60,6 +60,7 @@ class Notebook(Supervisor):
     def __init__(self, *stop_after: int) -> None:
         self.stop_after, self.reports, self.kept_at = stop_after, list[EpochReport](), list[int]()
         self.kept: bytes | None = None
+        self.asked = 0
 
     def restore(self, state: LevelState, history: LevelHistory) -> None:
         if self.kept is not None:
@@ -69,7 +70,8 @@ class Notebook(Supervisor):
         self.reports.append(report)
 
     def wants_stop(self) -> bool:
-        return len(self.reports) + 1 in self.stop_after  # asked just before the epoch is reported
+        self.asked += 1
+        return self.asked in self.stop_after
 
     def keep(self, state: LevelState, history: LevelHistory) -> None:
         self.kept_at.append(state.epochs_done)

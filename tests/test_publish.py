@@ -239,9 +239,9 @@ def test_only_the_training_as_published_goes_without_a_warning(
     assert profile is not None
     paper = {"id": "paper", "title": "Paper", "epochs": 2000, "base_width": 32, **changes}
     results.write("profile", profile.model_copy(update=paper))
-    epochs = paper["epochs"]
+    trained = {"epochs_planned": paper["epochs"], "base_width": paper["base_width"]}
     for level in results.levels():
-        results.write(f"levels/{level.key}", level.model_copy(update={"epochs_planned": epochs}))
+        results.write(f"levels/{level.key}", level.model_copy(update=trained))
     for page in build(study, tmp_path / "results", tmp_path / "site").pages.values():
         assert "Profile Paper" in page.text
         assert ("Not the published training" in page.text) == warned

@@ -77,12 +77,14 @@ def test_a_run_of_other_epochs_than_the_profile_is_never_taken_for_it(tmp_path: 
     paper = {"id": "paper", "title": "Paper", "epochs": 2000, "base_width": 32}
     results.write("profile", profile.model_copy(update=paper))
     for level in results.levels():
-        results.write(f"levels/{level.key}", level.model_copy(update={"epochs_planned": 2000}))
+        results.write(
+            f"levels/{level.key}", level.model_copy(update={"epochs_planned": 2000, "base_width": 32})
+        )
     assert "Not the published" not in build(study, tmp_path, "a").pages["index.html"]
-    results.write(f"levels/{level.key}", level.model_copy(update={"epochs_planned": 5}))
+    results.write(f"levels/{level.key}", level.model_copy(update={"epochs_planned": 5, "base_width": 32}))
     built = build(study, tmp_path, "b")
     for name in ("index", "experiments/original", "images/colosseum"):
-        assert "trained for 5 epochs a level, not the profile's 2000" in built.pages[f"{name}.html"]
+        assert "trained with 5 epochs a level, not the profile's 2000" in built.pages[f"{name}.html"]
     assert all("Not the published training" in page for page in built.pages.values())
 
 
@@ -157,3 +159,25 @@ def test_tables_hold_no_formula(tmp_path: Path) -> None:
     build_site(study, tmp_path / "results", tmp_path / "site")
     (run,) = rows(tmp_path / "site/runs.csv")
     assert run["reason"] == "'=HYPERLINK(1)"
+
+
+def test_a_run_on_a_picture_replaced_since_is_noted_and_left_out(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    (image,) = results.images()
+    results.write(f"images/{image.id}", image.model_copy(update={"pixels_sha256": "0" * 64}))
+    built = build(study, tmp_path)
+    assert built.report.notes == ("original on colosseum: trained on another picture, left out",)
+
+
+def test_a_run_with_settings_the_study_has_changed_since_says_so(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    (run,) = results.runs()
+    changed = run.model_copy(update={"settings": {**run.settings, "stop": "dont_train"}})
+    results.write(run_name(run.experiment, run.image, study.study.factor, run.seed), changed)
+    built = build(study, tmp_path)
+    assert (
+        "trained with another setting of stop than the study has now"
+        in built.pages["experiments/original.html"]
+    )

@@ -22,6 +22,7 @@ def levels_of(*seconds: float, machine: str = "one") -> Trained:
             level=level,
             width=1,
             height=1,
+            base_width=32,
             epochs_planned=1,
             epochs_done=1,
             stopped_early=False,

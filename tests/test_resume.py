@@ -130,13 +130,13 @@ def _sabotage_write(number: int) -> None:
     written = 0
     real = os.fsync
 
-    def fsync(handle: Any) -> None:
+    def fsync(fd: Any) -> None:
         nonlocal written
         written += 1
         if written == number:
-            os.ftruncate(handle, os.fstat(handle).st_size // 2)
+            os.ftruncate(fd, os.fstat(fd).st_size // 2)
             os.kill(os.getpid(), signal.SIGKILL)
-        real(handle)
+        real(fd)
 
     os.fsync = fsync
 

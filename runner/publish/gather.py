@@ -115,9 +115,18 @@ class _Gathering:
                 )
             elif record.image not in self.study.image:
                 self.notes.append(f'image "{record.image}" is not in the study: runs on it are left out')
+            elif self._is_of_another_picture(record):
+                self.notes.append(
+                    f"{record.experiment} on {record.image}: trained on another picture, left out"
+                )
             else:
                 runs[record.experiment, record.image].append(record)
         return {where: tuple(sorted(found, key=self._preference)) for where, found in runs.items()}
+
+    def _is_of_another_picture(self, record: RunRecord) -> bool:
+        """Whether the image was replaced since, as by its stand-in."""
+        image = self.image_records.get(record.image)
+        return image is not None and image.pixels_sha256 != record.pixels_sha256
 
     def _preference(self, record: RunRecord) -> tuple[bool, int, str, int]:
         about = self.study.study
@@ -173,16 +182,26 @@ class _Gathering:
             self._trained(record), self._original(image, record), *self._published(experiment, image)
         )
         output = self._output(record, name, image.stand_in)
-        return Run(record, levels, missing, output, timing, self._warning(name, known))
+        return Run(record, levels, missing, output, timing, self._warning(record, name, known))
 
-    def _warning(self, name: str, levels: Iterable[LevelRecord]) -> str:
-        """Levels keep the epochs they were trained with, while the profile may have been changed since."""
-        other = {level.epochs_planned for level in levels} - {self.profile.epochs}
-        if not other:
+    def _warning(self, record: RunRecord, name: str, levels: Iterable[LevelRecord]) -> str:
+        """How a run differs from what the page says of it: study and profile may have changed since."""
+        epochs = {level.epochs_planned for level in levels} - {self.profile.epochs}
+        widths = {level.base_width for level in levels} - {self.profile.base_width}
+        now = self.study.experiment[record.experiment].in_words
+        changed = [key for key, value in now.items() if record.settings.get(key) != value]
+        found = []
+        if epochs:
+            found.append(f"{_listed(epochs)} epochs a level, not the profile's {self.profile.epochs}")
+        if widths:
+            found.append(f"{_listed(widths)} channels, not the profile's {self.profile.base_width}")
+        if changed:
+            found.append(f"another setting of {', '.join(changed)} than the study has now")
+        if not found:
             return ""
-        epochs = " and ".join(str(epochs) for epochs in sorted(other))
-        self.notes.append(f"{name}: trained for {epochs} epochs, not the profile's {self.profile.epochs}")
-        return f"trained for {epochs} epochs a level, not the profile's {self.profile.epochs}"
+        warning = f"trained with {'; '.join(found)}"
+        self.notes.append(f"{name}: {warning}")
+        return warning
 
     def _output(self, record: RunRecord, name: str, stand_in: str | None) -> Slot:
         if record.status == "failed":
@@ -217,6 +236,10 @@ class _Gathering:
         runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]
         levels = [level.record.provenance for run in runs for level in run.levels]
         return levels + [run.record.output.provenance for run in runs if run.record.output]
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return " and ".join(map(str, sorted(numbers)))
 
 
 def _users_of_levels(runs: _Runs) -> Mapping[str, tuple[str, ...]]:
