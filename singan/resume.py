@@ -59,6 +59,8 @@ def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None
     load_exactly(state.discriminator, under("discriminator", tensors))
     for name, adam in _adams(state):
         saved = under(name, tensors)
+        if not saved:  # no step was taken yet
+            continue
         moments = {
             index: {moment: saved[f"{index}.{moment}"] for moment in _MOMENTS}
             for index in range(len(adam.param_groups[0]["params"]))

@@ -99,8 +99,8 @@ class LevelByHand:
         size = self.inputs.pyramid.size(self.inputs.level)
         channels = 1 if self.inputs.level == 0 else 3
         if self.inputs.level == 0:
-            self.anchor = draw(size, self.noise, channels)
-        noise = draw(size, self.noise, channels)
+            self.anchor = draw(size, self.noise, channels).double()
+        noise = draw(size, self.noise, channels).double()
         for _ in range(3):
             previous = adversarial_input(self.inputs.feed, self.inputs.pyramid, self.feed)
             fake = self.generate(noise, previous).detach()

@@ -292,7 +292,8 @@ KEYS = sorted({line.split(" = ")[0] for line in LINES if " = " in line} | {"id",
 VALUES = [
     "0", "-1", "1e400", "nan", "-inf", "true", "1979-05-27", '""', '" "', '"x"', '"con"', '"../x"', "[]",
     "{}", "[[1]]", '["dots", "dots"]', "[{}]", "{ lower = 1 }", '{ id = "x" }', '{ "" = {} }', "9" * 400,
-    "9" * 5000, "0x" + "f" * 5000, '"' + "x" * 3000 + '"', r'"\u0000\n\u2028\u001b[31m"', "'''\n[study]\ntitle = 3\n'''",
+    "9" * 5000, "0x" + "f" * 5000, '"' + "x" * 3000 + '"', r'"\u0000\n\u2028\u001b[31m"',
+    "'''\n[study]\ntitle = 3\n'''",
 ]  # fmt: skip
 HEADERS = [
     "[study]",
