@@ -384,6 +384,15 @@ def test_an_unknown_key_is_reported_at_its_line_wherever_it_stands(above: int, s
         load_study(scratch)
 
 
+@pytest.mark.parametrize("digits", ["9" * 5000, "0x" + "f" * 5000], ids=["decimal", "hexadecimal"])
+def test_a_number_too_long_for_python_to_read_or_print_is_refused(digits: str, scratch: Path) -> None:
+    scratch.write_text(MINIMAL.replace("epochs = 2", f"epochs = {digits}"), encoding="utf-8")
+    said = refusal(scratch)
+    assert said is not None
+    assert said.startswith(str(scratch))
+    assert len(said.removeprefix(str(scratch))) < 120
+
+
 def test_the_example_is_whole(scratch: Path) -> None:
     scratch.write_text(MINIMAL, encoding="utf-8")
     other = load_study(scratch).experiment["other"]
