@@ -108,6 +108,7 @@ def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bo
 
     Finished levels are never trained twice: levels are shared between experiments and kept in the store.
     """
+    from runner.files import check_writable  # noqa: PLC0415
     from runner.request import Request  # noqa: PLC0415
     from runner.store import Store  # noqa: PLC0415
 
@@ -117,6 +118,7 @@ def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bo
     _print_plan(plan, opened, force=force, detailed=dry_run)
     if dry_run:
         return
+    check_writable(results)
     opened.prepare()
 
     from runner.execute import Execution  # noqa: PLC0415
@@ -221,7 +223,7 @@ def super_resolve(
         factor=checked_factor(loaded.study.factor if factor is None else factor),
         seed=loaded.study.seed if seed is None else seed,
     )
-    check_output(output)
+    check_output(output, picture)
     opened = Store(store)
     opened.prepare()
     size = enlarge(plan, image, opened, device, output)
@@ -281,9 +283,16 @@ def main() -> None:
     except UserError as error:
         click.echo(f"singan: {error}", err=True)
         sys.exit(EXIT_USAGE)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "singan"
+        click.echo(f"singan: {error.format_message()} ({command} --help tells more)", err=True)
+        sys.exit(EXIT_USAGE)
+    except OSError as error:  # a name too long, a folder that may not be entered: whatever was not foreseen
+        click.echo(f"singan: {error.filename or 'system'}: {error.strerror or error}", err=True)
+        sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("singan: stopped; the same command goes on from what is kept", err=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -9,6 +9,14 @@ from pathlib import Path
 from singan.errors import UserError
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that could not be written to, without creating it; raises `UserError`."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "cannot be written" if existing.is_dir() else f"cannot be a folder: {existing} is a file"
+        raise UserError(what, where=str(folder), right="name another folder")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that readers see the old bytes or the new, never a part; equal bytes are left alone.
 

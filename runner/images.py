@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -159,7 +159,7 @@ def read_picture(path: Path) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's advice, about odd transparency for one
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(path) as picture:
+            with PIL.Image.open(path, formats=_formats()) as picture:
                 picture.load()
                 upright = PIL.ImageOps.exif_transpose(picture)
                 return _rgb(upright, path)
@@ -175,6 +175,13 @@ def read_picture(path: Path) -> Pixels:
         if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """What Pillow can open, but for PostScript, which is a program that it would have executed."""
+    PIL.Image.init()
+    return tuple(name for name in PIL.Image.OPEN if name != "EPS")
 
 
 def _rgb(picture: PIL.Image.Image, path: Path) -> Pixels:

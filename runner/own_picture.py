@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from runner.worker import DeviceName
 
 
-def check_output(output: Path) -> None:
-    """Refuse an output that could not be written, before training for it; raises `UserError`."""
+def check_output(output: Path, picture: Path) -> None:
+    """Refuse an output that could not or should not be written, before training; raises `UserError`."""
     if not _is_writable(output.suffix.lower()):
         raise UserError(
             f'cannot write a "{output.suffix}" picture', where=str(output), right="end it in .png or .webp"
@@ -31,6 +31,8 @@ def check_output(output: Path) -> None:
     try:
         folder = output.resolve().parent
         reason = "is a folder" if output.is_dir() else None
+        if output.resolve() == picture.resolve():
+            reason = "is the picture itself, which would be lost"
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             reason = "lies in no folder that can be written"
     except OSError as error:

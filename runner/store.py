@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from runner.files import write_atomically
+from runner.files import check_writable, write_atomically
 from runner.results import Provenance
 from singan.errors import UserError
 
@@ -81,8 +80,8 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         version = root / "format"
-        if version.exists():
-            found = version.read_text(encoding="utf-8").strip()
+        if version.is_file():
+            found = version.read_text(encoding="utf-8", errors="replace").strip()
             if found != FORMAT:
                 raise UserError(
                     f'has format "{found}", this program reads "{FORMAT}"',
@@ -96,9 +95,8 @@ class Store:
 
     def prepare(self) -> None:
         """Make sure the folder exists and can be written, before hours of work depend on it."""
+        check_writable(self.root)
         write_atomically(self.root / "format", f"{FORMAT}\n".encode())
-        if not os.access(self.root, os.W_OK):
-            raise UserError("cannot be written", where=str(self.root), right="name another with --store")
 
     def find(self, kind: Kind, key: str) -> Entry | None:
         """The entry of a key, or None if it is not there or not complete."""

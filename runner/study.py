@@ -189,7 +189,9 @@ def _one_or_two(default: str) -> Callable[[object], object]:
     def expand(value: object) -> object:
         if isinstance(value, str):
             return {"lower": value, "last": value}
-        return {"lower": default, "last": default, **value} if isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            raise ValueError("must be a value in quotes, or a table with lower and last")
+        return {"lower": default, "last": default, **value}
 
     return expand
 

@@ -153,7 +153,7 @@ def _finished(folder: Path) -> dict[str, bytes]:
 def test_twenty_kills_at_random_moments_change_no_bit(
     tiny_study: TinyStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny_study.edit("epochs = 2", "epochs = 20")
+    tiny_study.edit("epochs = 2", "epochs = 8")
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["runner.execute"])
 
