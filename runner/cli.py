@@ -246,6 +246,59 @@ def build_site(study: Path, results: Path, out: Path, profile_name: str | None) 
     click.echo(f"{report.pages} pages in {out}; open {out / 'index.html'}")
 
 
+@cli.group()
+def store() -> None:
+    """Look after the store of finished levels."""
+
+
+@store.command("verify")
+@store_option
+def store_verify(store: Path) -> None:
+    """Read every file and compare it with its checksum. Changes nothing; exits with 1 if some are damaged."""
+    from runner.store import Store  # noqa: PLC0415
+    from runner.upkeep import verify  # noqa: PLC0415
+
+    found = verify(Store(store))
+    for error in found.damaged:
+        click.echo(f"damaged: {error}")
+    for folder in found.incomplete:
+        click.echo(f"incomplete: {folder}")
+    bad = len(found.damaged) + len(found.incomplete)
+    click.echo(f"{found.whole} entries whole, {bad} not; what is not is trained again when a run needs it")
+    if bad:
+        sys.exit(EXIT_FAILED_RUNS)
+
+
+@store.command("du")
+@store_option
+def store_du(store: Path) -> None:
+    """Show how much the parts of the store take."""
+    from runner.store import Store  # noqa: PLC0415
+    from runner.upkeep import disk_use  # noqa: PLC0415
+
+    parts = disk_use(Store(store))
+    for name, size in {**parts, "total": sum(parts.values())}.items():
+        click.echo(f"{size / 1e6:10.1f} MB  {name}")
+
+
+@store.command("gc")
+@store_option
+@click.option("--unused", is_flag=True, help="Also finished work that no run of the study last needed.")
+@click.option("--dry-run", is_flag=True, help="Only print what would go.")
+def store_gc(store: Path, unused: bool, dry_run: bool) -> None:
+    """Remove what killed runs left behind and what was set aside as damaged."""
+    from runner.store import Store  # noqa: PLC0415
+    from runner.upkeep import remove, rubbish, size_of  # noqa: PLC0415
+
+    paths = rubbish(Store(store), unused=unused)
+    size = sum(size_of(path) for path in paths)
+    for path in paths:
+        click.echo(path)
+    if not dry_run:
+        remove(paths)
+    click.echo(f"{len(paths)} paths, {size / 1e6:.1f} MB {'could go' if dry_run else 'removed'}")
+
+
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="site")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)

@@ -29,6 +29,7 @@ from singan.errors import UserError
 
 FORMAT = "1"
 Kind = Literal["levels", "outputs"]
+KINDS: tuple[Kind, ...] = ("levels", "outputs")
 
 WEIGHTS = "level.safetensors"
 HISTORY = "history.safetensors"

@@ -71,6 +71,25 @@ def test_from_a_study_to_a_site(singan: Shell, tmp_path: Path) -> None:
         assert (tmp_path / "site" / "experiments" / f"{experiment}.html").is_file()
 
 
+def test_the_store_can_be_looked_after(singan: Shell, tmp_path: Path) -> None:
+    singan("run", *TINY, "--experiment", "original", "--image", "stripes")
+    assert singan("store", "verify")[:2] == (
+        0,
+        "3 entries whole, 0 not; what is not is trained again when a run needs it\n",
+    )
+    assert singan("store", "du")[1].splitlines()[-1].endswith("MB  total")
+    (weights, *_) = (tmp_path / "store" / "levels").glob("*/level.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x55")
+    status, out, _ = singan("store", "verify")
+    assert status == cli.EXIT_FAILED_RUNS
+    assert "wrong checksum" in out
+    (tmp_path / "store" / "damaged").mkdir()
+    (tmp_path / "store" / "damaged" / "old").write_bytes(b"")
+    assert singan("store", "gc", "--dry-run")[1].endswith("1 paths, 0.0 MB could go\n")
+    assert singan("store", "gc")[1].endswith("1 paths, 0.0 MB removed\n")
+    assert not (tmp_path / "store" / "damaged" / "old").exists()
+
+
 def test_status_tells_what_is_missing_before_anything_ran(singan: Shell) -> None:
     status, out, _ = singan("status", *TINY)
     assert status == 0
