@@ -20,7 +20,7 @@ from singan.pixels import to_tensor
 from singan.pyramid import build_pyramid
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
-from singan.switches import LevelFeed
+from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, UpsampleType
 
 GOLDEN = Path(__file__).parent / "golden" / "losses.json"
 SETTINGS = TrainingSettings(epochs=4, base_width=4)
@@ -37,10 +37,11 @@ Losses = list[list[list[float]]]
 
 def cases() -> Iterator[tuple[str, LevelFeed, StopRule]]:
     """Every feed with every stop rule, named."""
-    switches = itertools.product(
-        ("rand", "real_train"), ("rec", "real_train_rec"), ("regular", "sr"), ("regular", "sr")
-    )
-    for feed, stop in itertools.product(switches, STOPS):
+    adversarial: tuple[AdversarialMode, ...] = ("rand", "real_train")
+    reconstruction: tuple[ReconstructionMode, ...] = ("rec", "real_train_rec")
+    upsample: tuple[UpsampleType, ...] = ("regular", "sr")
+    feeds = itertools.product(adversarial, reconstruction, upsample, upsample)
+    for feed, stop in itertools.product(feeds, STOPS):
         yield " ".join((*feed, stop)), LevelFeed(*feed), STOPS[stop]
 
 
@@ -62,8 +63,8 @@ def train(feed: LevelFeed, stop: StopRule, engine: Engine) -> Losses:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     golden = {
-        name: [[[float(f"{x:.8g}") for x in e] for e in level] for level in train(*case, PlainEngine())]
-        for name, *case in cases()
+        name: [[[float(f"{x:.8g}") for x in e] for e in level] for level in train(feed, stop, PlainEngine())]
+        for name, feed, stop in cases()
     }
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(losses)}" for name, losses in golden.items())
     GOLDEN.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
