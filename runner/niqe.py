@@ -10,7 +10,6 @@ The letters of shapes: N blocks of a picture, B pixels along a block's side, F =
 from __future__ import annotations
 
 import math
-import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,7 +58,7 @@ NIQE_PARAMETERS = Download(
 
 @dataclass(frozen=True, eq=False)
 class NiqeModel:
-    """What natural photographs look like: a Gaussian over their features, and the window those are made with."""
+    """What natural photographs look like: a Gaussian over their features, and the window these come from."""
 
     mean: Floats
     """`[F]`."""
@@ -78,9 +77,8 @@ def load_model(path: Path) -> NiqeModel:
             window = np.asarray(archive["gaussian_window"], dtype=np.float64)
     except FileNotFoundError:
         raise UserError("there is no such file of NIQE parameters", where=str(path)) from None
-    # (what NumPy raises on damaged bytes: not an archive, cut short, other arrays, no numbers, pickles)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, f"cannot be read ({error})") from None
+    except Exception as error:  # (zipfile, zlib and NumPy raise almost anything on damaged files)
+        raise _damaged(path, f"cannot be read as NIQE parameters ({error})") from None
     model = NiqeModel(mean, covariance, window)
     _check(model, path)
     return model
@@ -118,7 +116,10 @@ def niqe(pixels: Pixels, model: NiqeModel) -> float | None:
 
 
 def luminance(pixels: Pixels) -> Floats:
-    """Luma of BT.601 in 16..235, rounded as MATLAB's `rgb2ycbcr` does to 8-bit pictures: `[H, W]`."""
+    """Luma of BT.601 in 16..235, rounded as MATLAB's `rgb2ycbcr` does to 8-bit pictures: `[H, W]`.
+
+    The rounding matters: without it, smooth enlargements score up to 0.9 worse.
+    """
     weighted: Floats = np.round(pixels @ (np.array(_BT601) / 255) + 16)
     return weighted
 
@@ -161,7 +162,8 @@ def halved(image: Floats) -> Floats:
     from singan.resize import resize_weights  # noqa: PLC0415  (imports torch, which pages do without)
 
     height, width = image.shape
-    return resize_weights(height, 0.5) @ image @ resize_weights(width, 0.5).T
+    smaller: Floats = resize_weights(height, 0.5) @ image @ resize_weights(width, 0.5).T
+    return smaller
 
 
 def _blocks(image: Floats, side: int) -> Floats:

@@ -55,7 +55,8 @@ def resize_weights(side: int, scale: float) -> Floats:
 def _weights_on(side: int, scale: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     # Outside inference mode, or a matrix first built for a feed could not serve anything else.
     with torch.inference_mode(False):
-        return torch.from_numpy(resize_weights(side, scale)).to(dtype=dtype, device=device)
+        # Rounded before it moves: Apple's GPUs know no float64.
+        return torch.from_numpy(resize_weights(side, scale)).to(dtype).to(device)
 
 
 def truncate_to_8_bit(image: Tensor) -> Tensor:

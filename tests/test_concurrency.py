@@ -1,0 +1,41 @@
+"""Several runs on one store share the work and never tear it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import torch
+from conftest import TinyStudy
+
+from runner.execute import Execution
+from runner.progress import PlainProgress
+from runner.results import Results
+from runner.store import Store
+from runner.upkeep import verify
+
+
+def _work(study: Path, folder: Path, name: str) -> None:
+    torch.set_num_threads(1)
+    store = Store(folder / "store")
+    store.prepare()
+    tiny = TinyStudy(study)
+    execution = Execution(tiny.plan(), tiny.images, store, torch.device("cpu"), PlainProgress())
+    outcome = execution.run_all(Results(folder / "results", "tiny"), str)
+    (folder / f"{name}.trained").write_text(f"{outcome.done} {outcome.trained}", encoding="utf-8")
+
+
+def test_two_runs_at_once_train_each_level_once(tiny_study: TinyStudy, tmp_path: Path) -> None:
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["runner.execute"])
+    workers = [processes.Process(target=_work, args=(tiny_study.path, tmp_path, name)) for name in "ab"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    reports = [(tmp_path / f"{name}.trained").read_text(encoding="utf-8").split() for name in "ab"]
+    assert [int(done) for done, _ in reports] == [6, 6]
+    assert sum(int(trained) for _, trained in reports) == len(tiny_study.plan().levels) == 12
+    found = verify(Store(tmp_path / "store"))
+    assert (found.whole, found.damaged, found.incomplete) == (12 + 6, (), ())
