@@ -21,8 +21,8 @@ from runner.niqe import load_model, niqe
 from singan.geometry import Size, sr_output_size
 
 MAX_PSNR_dB = 100.0
-"""What equal pictures get, as infinity has no place in JSON; a single grey level of difference in one channel
-of one pixel is below it up to a million pixels."""
+"""What equal pictures get, as infinity has no place in JSON; so do those of which one value in 150 000 is off
+by one grey level, which nobody sees."""
 
 BLUR_WINDOW_px = 11
 """Length of the filter that blurs the picture once more; values compare only at the same length."""
@@ -58,8 +58,8 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "higher",
             "Peak signal-to-noise ratio between the input and the result shrunk back to the input's size; "
             "100 dB means equal.",
-            "Says nothing about whether the new detail is right: whatever averages out when shrunk scores well, "
-            "a plain enlargement too.",
+            "Says nothing about whether the new detail is right: whatever averages out when shrunk scores "
+            "well, a plain enlargement too.",
         ),
         "lr_delta_e": Definition(
             "Colour shift",
@@ -117,8 +117,8 @@ def evaluate(
 ) -> Metrics:
     """Measure `output`, which is `input_` enlarged by `factor`; `ground_truth` is of the size of `output`.
 
-    Where there is no file of NIQE parameters there is no NIQE. Raises `UserError` for a damaged one, and `ValueError`
-    for pictures whose sizes do not fit each other.
+    Where there is no file of NIQE parameters there is no NIQE. Raises `UserError` for a damaged one, and
+    `ValueError` for pictures whose sizes do not fit each other.
     """
     expected = sr_output_size(_size(input_), factor)
     for name, picture in (("output", output), ("ground truth", ground_truth)):
@@ -190,8 +190,8 @@ def colour_shift(first: Pixels, second: Pixels) -> float:
 def blur(pixels: Pixels) -> float:
     """Share of the neighbouring pixels' contrast that survives a second blur (Crete and others 2007).
 
-    From 0 (sharp) to 1 (blurred), the worse of the two axes; lower is better. Limits: noise, ringing and
-    the edges of enlarged pixels count as sharpness; a flat picture counts as blurred; a blur wider than the filter of
+    From 0 (sharp) to 1 (blurred), the worse of the two axes; lower is better. Limits: noise, ringing and the
+    edges of enlarged pixels count as sharpness; a flat picture counts as blurred; a blur wider than
     `BLUR_WINDOW_px` changes little more, and the same scene enlarged more is blurrier by nature.
     """
     strength = skimage.measure.blur_effect(  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from runner.images import LoadedImage
+from runner.measure import Measuring
 from runner.plan import LevelTraining, Plan, Run, note_name
 from runner.progress import Progress, duration
 from runner.record import record_failure, record_image, record_profile, record_run
@@ -54,28 +55,42 @@ class Execution:
     def run_all(self, results: Results, command_of: Callable[[Run], str]) -> Outcome:
         """Carry out every run and record it in `results`."""
         record_profile(results, self.plan.profile)
+        measuring = Measuring(self.store)
         for name, factor in sorted({(run.image, run.factor) for run in self.plan.runs}):
-            record_image(results, self.images[name], factor)
+            baselines = measuring.baselines(self.images[name], factor)
+            record_image(results, self.images[name], factor, baselines)
+        if measuring.niqe_parameters is None:
+            self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
         self.progress.begin(self._work_left())
         for run in self.plan.runs:
-            reason = self.carry_out(run)
+            command = command_of(run)
+
+            def record(run: Run = run, command: str = command) -> None:
+                metrics = measuring.output(run, self.images[run.image])
+                record_run(results, run, self.plan, self.store, command, metrics)
+
+            reason = self.carry_out(run, record)
             if reason is None:
-                record_run(results, run, self.plan, self.store, command_of(run))
                 self.outcome.done += 1
             else:
-                record_failure(results, run, self.plan, self.store, command_of(run), reason)
+                record_failure(results, run, self.plan, self.store, command, reason)
                 self.outcome.failures[str(run)] = reason
                 self.progress.say(f"FAILED {run}: {reason}")
             self._note(run, reason)
         return self.outcome
 
-    def carry_out(self, run: Run) -> str | None:
-        """Get a run's levels and picture into the store; the reason if that fails."""
+    def carry_out(self, run: Run, record: Callable[[], None] | None = None) -> str | None:
+        """Get a run's levels and picture into the store, and record them; the reason if that fails.
+
+        What turns out to be damaged on the way is set aside and done again.
+        """
         for _ in range(_MAX_REPAIRS):
             try:
                 for key in run.levels:
                     self._ensure_level(run, self.plan.levels[key])
                 self._ensure_output(run)
+                if record is not None:
+                    record()
             except DamagedError as damaged:
                 self.store.set_aside(damaged)
                 self.progress.say(f"{damaged}; set aside, doing it again")

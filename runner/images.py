@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +109,18 @@ def _cropped(source: SourceFile) -> Pixels:
     return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
-def fetch(source: SourceFile) -> Path:
+class Download(Protocol):
+    """A file to fetch: its name in the cache, its address, and its checksum."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def fetch(source: Download) -> Path:
     """Path of the verified file in the cache, downloaded if it is not there.
 
     Raises `NotAvailableError` with the address and where to put the file by hand.

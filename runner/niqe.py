@@ -2,13 +2,14 @@
 
 Mittal, Soundararajan and Bovik, "Making a 'Completely Blind' Image Quality Analyzer", IEEE Signal Processing
 Letters 20(3), 2013. Written from the paper; where it leaves a choice open (border, luminance, how neighbours
-are paired at a block's edge), the choice is the one that the public parameters were fitted with.
+are paired at a block's edge), the choice is the usual one, so that scores compare with published ones.
 
 The letters of shapes: N blocks of a picture, B pixels along a block's side, F = 36 features.
 """
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -32,7 +33,10 @@ MIN_BLOCKS = 2
 """One block alone has no covariance."""
 
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Rows and columns to the neighbour: along, down, and along both diagonals (paper, section 2.2)."""
+"""Rows and columns to the neighbour: along, down, and along both diagonals."""
+
+_ROUNDING = 1e-9
+"""Grey levels below which a difference is float64's rounding, some 1e-13, and not the picture's."""
 
 _BT601 = (65.481, 128.553, 24.966)
 """Weights of R, G and B in [0, 1] for luma in [16, 235], the "studio" range of BT.601."""
@@ -71,7 +75,8 @@ class NiqeModel:
 def load_model(path: Path) -> NiqeModel:
     """Read a parameter file; raises `UserError` when it is missing, damaged, or something else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Read at once: NumPy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             mean = np.asarray(archive["mu_pris_param"], dtype=np.float64).reshape(-1)
             covariance = np.asarray(archive["cov_pris_param"], dtype=np.float64)
             window = np.asarray(archive["gaussian_window"], dtype=np.float64)
@@ -92,6 +97,8 @@ def _check(model: NiqeModel, path: Path) -> None:
         raise _damaged(path, "has no square window of odd side")
     if not all(np.isfinite(values).all() for values in (model.mean, model.covariance, model.window)):
         raise _damaged(path, "holds values that are not finite")
+    if abs(model.window.sum() - 1) > 1e-6:
+        raise _damaged(path, "has a window that does not sum to 1")
 
 
 def _damaged(path: Path, what: str) -> UserError:
@@ -99,7 +106,7 @@ def _damaged(path: Path, what: str) -> UserError:
 
 
 def niqe(pixels: Pixels, model: NiqeModel) -> float | None:
-    """Distance of the picture's statistics from those of natural photographs (paper, equation 10).
+    """Distance of the picture's statistics from those of natural photographs, the index of the paper.
 
     Zero at best, without upper bound; about 2 to 5 for photographs. Lower is better. Of a picture only whole
     blocks of 96 px count, from the top left. None when fewer than two blocks can be judged: the picture is
@@ -137,15 +144,19 @@ def block_features(image: Floats, window: Floats) -> Floats:
     fine = scale_features(_blocks(normalised(whole, window), BLOCK_px))
     coarse = scale_features(_blocks(normalised(halved(whole), window), BLOCK_px // 2))
     features = np.concatenate([fine, coarse], axis=1)
-    return features[np.isfinite(features).all(axis=1)]
+    textured: Floats = features[np.isfinite(features).all(axis=1)]
+    return textured
 
 
 def normalised(image: Floats, window: Floats) -> Floats:
-    """Mean-subtracted, contrast-normalised coefficients of a luminance (paper, equations 1 to 3)."""
+    """Mean-subtracted, contrast-normalised coefficients of a luminance, the MSCN of the paper."""
     mean = _filtered(image, window)
     variance = _filtered(image**2, window) - mean**2
-    # In a flat place rounding leaves a variance of either sign, and it must not be the root of a negative.
-    coefficients: Floats = (image - mean) / (np.sqrt(np.abs(variance)) + 1)
+    difference = image - mean
+    # In a flat place rounding leaves crumbs of either sign. Counted as values they would sway the fit, by
+    # chance and by machine; and there is no root of a negative variance.
+    difference[np.abs(difference) < _ROUNDING] = 0.0
+    coefficients: Floats = difference / (np.sqrt(np.abs(variance)) + 1)
     return coefficients
 
 
@@ -170,15 +181,16 @@ def _blocks(image: Floats, side: int) -> Floats:
     """Cut `[H, W]` into `[N, B, B]`, row by row."""
     height, width = image.shape
     grid = image.reshape(height // side, side, width // side, side)
-    return grid.swapaxes(1, 2).reshape(-1, side, side)
+    blocks: Floats = grid.swapaxes(1, 2).reshape(-1, side, side)
+    return blocks
 
 
 def scale_features(blocks: Floats) -> Floats:
-    """18 features of each block `[N, B, B]` of coefficients: `[N, 18]` (paper, section 2.2)."""
+    """18 features of each block `[N, B, B]` of coefficients: `[N, 18]`."""
     shape, left, right = fit_aggd(blocks)
     features = [shape, (left + right) / 2]
     for offset in _NEIGHBOURS:
-        # Neighbours beyond the block's edge are those of its opposite edge, as the parameters were fitted.
+        # Neighbours beyond the block's edge are those of its opposite edge, as is usual.
         shape, left, right = fit_aggd(blocks * np.roll(blocks, offset, axis=(1, 2)))
         mean = (right - left) * _gamma(2 / shape) / _gamma(1 / shape)
         features += [shape, mean, left, right]
@@ -188,7 +200,7 @@ def scale_features(blocks: Floats) -> Floats:
 def fit_aggd(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Asymmetric generalised Gaussian of each row `[N, ...]`: its shape, left and right scale, `[N]` each.
 
-    The density falls as exp(-(|x| / scale)^shape) on either side (paper, equation 8). Fitted by matching
+    The density falls as exp(-(|x| / scale)^shape) on either side: the AGGD of the paper. Fitted by matching
     moments (Lasmar, Stitou and Berthoumieu 2009), with a shape from 0.2 to 10 in steps of 0.001. Not a number
     where a row has no negative or no positive sample.
     """

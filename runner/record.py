@@ -18,6 +18,7 @@ from runner.plan import LevelTraining, Plan, Run
 from runner.results import (
     ImageRecord,
     LevelRecord,
+    Metrics,
     Output,
     Picture,
     ProfileRecord,
@@ -43,8 +44,10 @@ def record_profile(results: Results, profile: Profile) -> None:
     results.write("profile", ProfileRecord(**profile.model_dump()))
 
 
-def record_image(results: Results, image: LoadedImage, factor: float) -> None:
-    """Record an image with its enlarged inputs; those of other factors stay."""
+def record_image(
+    results: Results, image: LoadedImage, factor: float, baselines: Mapping[str, Metrics]
+) -> None:
+    """Record an image with its enlarged inputs and their metrics; those of other factors stay."""
     height, width = sr_output_size(image.size, factor)
     small = PIL.Image.fromarray(image.pixels)
     name = factor_name(factor)
@@ -66,7 +69,7 @@ def record_image(results: Results, image: LoadedImage, factor: float) -> None:
             pictures[file] = partial(lossless_webp, pixels)
             truths[factor_name(by)] = Picture(file=file, width=pixels.shape[1], height=pixels.shape[0])
     before = {record.id: record for record in results.images()}.get(image.id)
-    others = before.enlarged if before is not None and before.pixels_sha256 == image.digest else {}
+    same = before if before is not None and before.pixels_sha256 == image.digest else None
     record = ImageRecord(
         id=image.id,
         title=image.title,
@@ -75,13 +78,14 @@ def record_image(results: Results, image: LoadedImage, factor: float) -> None:
         height=image.size.height,
         pixels_sha256=image.digest,
         stand_in=image.stand_in,
-        enlarged={**others, name: enlarged},
+        enlarged={**(same.enlarged if same else {}), name: enlarged},
+        baselines={**(same.baselines if same else {}), name: baselines},
         ground_truth=truths,
     )
     results.write(f"images/{image.id}", record, pictures)
 
 
-def record_run(results: Results, run: Run, plan: Plan, store: Store, command: str) -> None:
+def record_run(results: Results, run: Run, plan: Plan, store: Store, command: str, metrics: Metrics) -> None:
     """Record a finished run and its levels. Raises `UserError` when the store has lost some of it."""
     for key in run.levels:
         _record_level(results, plan.levels[key], _entry(store.find("levels", key)))
@@ -90,6 +94,7 @@ def record_run(results: Results, run: Run, plan: Plan, store: Store, command: st
     output = Output(
         picture=Picture(file=f"{name}.webp", width=entry.facts["width"], height=entry.facts["height"]),
         seconds=entry.facts["seconds"],
+        metrics=metrics,
         provenance=entry.provenance,
     )
     record = _run_record(run, run.levels, command).model_copy(update={"output": output})

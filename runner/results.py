@@ -30,6 +30,10 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Metrics = Mapping[str, float | None]
+"""By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
+
+
 class Picture(Record):
     """A picture file, named relative to the profile's folder; sides in pixels."""
 
@@ -77,6 +81,8 @@ class ImageRecord(Record):
     """What stood in for the study's image when that could not be had; such a run says nothing about it."""
     enlarged: Mapping[str, Mapping[Literal["nearest", "bicubic"], Picture]]
     """By factor, as in the file names: `x8`."""
+    baselines: Mapping[str, Mapping[str, Metrics]] = {}
+    """By factor and filter: metrics of plain enlargements."""
     ground_truth: Mapping[str, Picture] = {}
     """By factor. Only pictures that may be published: stand-ins."""
 
@@ -115,6 +121,7 @@ class Output(Record):
 
     picture: Picture
     seconds: float
+    metrics: Metrics
     provenance: Provenance
 
 

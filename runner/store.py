@@ -3,6 +3,7 @@
 <store>/format                     the format's version
 <store>/levels/<key>/              entry.json, level.safetensors, history.safetensors
 <store>/outputs/<key>/             entry.json, picture.webp
+<store>/metrics/<key>/             entry.json, metrics.json
 <store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
 <store>/partial/<key>              a training in progress, with its checksum
 <store>/locks/<key>.lock           held while a key is worked on
@@ -28,8 +29,8 @@ from runner.results import Provenance
 from singan.errors import UserError
 
 FORMAT = "1"
-Kind = Literal["levels", "outputs"]
-KINDS: tuple[Kind, ...] = ("levels", "outputs")
+Kind = Literal["levels", "outputs", "metrics"]
+KINDS: tuple[Kind, ...] = ("levels", "outputs", "metrics")
 
 WEIGHTS = "level.safetensors"
 HISTORY = "history.safetensors"

@@ -70,7 +70,7 @@ def rubbish(store: Store, *, unused: bool = False) -> list[Path]:
         needed = _needed_levels(store)
         for kind, folder in _entries(store):
             entry = store.find(kind, folder.name)
-            if entry is None or _level_of(entry, kind, folder.name) not in needed:
+            if entry is None or _level_of(entry, kind, folder.name) not in {*needed, None}:
                 found.append(folder)
     return found
 
@@ -120,6 +120,6 @@ def _needed_levels(store: Store) -> set[str]:
     return {digest(fields) for note in notes if note for fields in note["levels"].values()}
 
 
-def _level_of(entry: Entry, kind: Kind, key: str) -> str:
-    """The level an entry stands or falls with."""
-    return key if kind == "levels" else str(entry.fields["top"])
+def _level_of(entry: Entry, kind: Kind, key: str) -> str | None:
+    """The level an entry stands or falls with; None for metrics of plain enlargements."""
+    return key if kind == "levels" else entry.fields.get("top")

@@ -1,0 +1,95 @@
+"""Measure finished pictures once: the store keeps what `evaluate` found under a key of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from runner.evaluate import baseline_outputs, evaluate
+from runner.images import LoadedImage, NotAvailableError, Pixels, fetch
+from runner.niqe import NIQE_PARAMETERS
+from runner.plan import Run, digest
+from runner.store import Store
+from runner.worker import provenance, stored_picture
+
+METRICS_VERSION = 1
+"""Raised when a measure changes its meaning, so that pictures are measured again."""
+
+METRICS = "metrics.json"
+
+Values = Mapping[str, float | None]
+"""By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
+
+
+class Measuring:
+    """Measures the pictures of some runs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @cached_property
+    def niqe_parameters(self) -> Path | None:
+        """The downloaded model of natural pictures; None when it cannot be had, and NIQE with it."""
+        try:
+            return fetch(NIQE_PARAMETERS)
+        except NotAvailableError:
+            return None
+
+    def output(self, run: Run, image: LoadedImage) -> Values:
+        """Metrics of a run's super-resolved picture."""
+        return self._kept(
+            {"output": run.output.key, "top": run.output.top},
+            image,
+            run.factor,
+            lambda: np.asarray(stored_picture(self._store, run.output.key)),
+        )
+
+    def baselines(self, image: LoadedImage, factor: float) -> dict[str, Values]:
+        """Metrics of plain enlargements, by filter."""
+        pictures = baseline_outputs(image.pixels, factor)
+        return {
+            name: self._kept(
+                {"filter": name, "image": image.digest}, image, factor, partial(pictures.__getitem__, name)
+            )
+            for name in pictures
+        }
+
+    def _kept(
+        self, what: Mapping[str, str], image: LoadedImage, factor: float, picture: Callable[[], Pixels]
+    ) -> Values:
+        truth = image.ground_truth.get(int(factor)) if factor == int(factor) else None
+        fields = {
+            "version": METRICS_VERSION,
+            "factor": factor,
+            "niqe": self.niqe_parameters is not None,
+            "truth": None if truth is None else hashlib.sha256(truth.tobytes()).hexdigest(),
+            **what,
+        }
+        key = digest(fields)
+        entry = self._store.find("metrics", key)
+        if entry is None:
+            metrics = evaluate(
+                picture(),
+                image.pixels,
+                factor,
+                ground_truth=truth,
+                niqe_parameters=self.niqe_parameters,
+            )
+            rounded = {name: None if v is None else float(f"{v:.6g}") for name, v in asdict(metrics).items()}
+            entry = self._store.add(
+                "metrics",
+                key,
+                {METRICS: json.dumps(rounded).encode()},
+                fields=fields,
+                facts={},
+                provenance=provenance(torch.device("cpu")),
+            )
+        values: Values = json.loads(entry.read(METRICS))
+        return values
