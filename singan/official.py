@@ -117,9 +117,8 @@ def _read_reals(path: Path) -> list[Tensor]:
     entries = _load_list(path)
     if len(entries) < 2:
         raise _refusal(path, f"has {len(entries)} of at least 2 images")
-    precision = entries[0].dtype if isinstance(entries[0], Tensor) else None
-    if precision not in _PRECISIONS:
-        precision = torch.float32
+    first = entries[0]
+    precision = first.dtype if isinstance(first, Tensor) and first.dtype in _PRECISIONS else torch.float32
     reals = []
     for index, entry in enumerate(entries):
         sides = entry.shape[-2:] if isinstance(entry, Tensor) and entry.ndim == 4 and entry.numel() else "HW"

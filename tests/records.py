@@ -104,6 +104,7 @@ def _write_image(results: Results, study: Study, image: StudyImage, what: Synthe
         pixels_sha256=_pixels_sha256(image),
         stand_in='the photograph "astronaut" of scikit-image' if stood_in else None,
         enlarged={name: {"nearest": enlarged["nearest"], "bicubic": enlarged["bicubic"]}},
+        baselines={name: {kind: _metrics(kind) for kind in ("nearest", "bicubic", "lanczos")}},
         ground_truth=truth,
     )
     results.write(f"images/{image.id}", record)
@@ -111,6 +112,18 @@ def _write_image(results: Results, study: Study, image: StudyImage, what: Synthe
 
 def _pixels_sha256(image: StudyImage) -> str:
     return hashlib.sha256(image.id.encode()).hexdigest()
+
+
+def _metrics(name: str) -> dict[str, float | None]:
+    """Plausible figures without a ground truth."""
+    return {
+        "lr_psnr": round(25 + 10 * _unit(name), 4),
+        "lr_delta_e": 3.25,
+        "niqe": 5.5,
+        "blur": 0.5,
+        "psnr": None,
+        "ssim": None,
+    }
 
 
 def _write_run(
@@ -127,7 +140,8 @@ def _write_run(
     output = None
     if not failed:
         pixels = picture(_output_size(study, image, what), image.id, experiment.id, str(seed))
-        output = Output(picture=_publish(results, f"{name}.webp", pixels), seconds=1.25, provenance=MACHINE)
+        sheet = _publish(results, f"{name}.webp", pixels)
+        output = Output(picture=sheet, seconds=1.25, metrics=_metrics(name), provenance=MACHINE)
     record = RunRecord(
         experiment=experiment.id,
         image=image.id,

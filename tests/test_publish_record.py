@@ -6,12 +6,14 @@ import csv
 import html
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from records import Synthetic, small_study, write_results
 
+from runner.evaluate import DEFINITIONS
 from runner.publish.site import SiteReport, build_site
 from runner.results import Results, RunRecord, run_name
 from runner.study import Study
@@ -181,3 +183,38 @@ def test_a_run_with_settings_the_study_has_changed_since_says_so(tmp_path: Path)
         "trained with another setting of stop than the study has now"
         in built.pages["experiments/original.html"]
     )
+
+
+def test_measures_stand_beside_the_original_and_plain_enlargements(tmp_path: Path) -> None:
+    study = small_study(("original", "real-b"), ("colosseum",))
+    write_results(tmp_path / "results", study)
+    page = build(study, tmp_path).pages["experiments/real-b.html"]
+    rows = re.findall(r'<th scope="row">([^<]*)</th>\s*<td>([0-9.]+)</td>\s*<td>3.25</td>', page)
+    assert [label for label, _ in rows] == [
+        "real-b",
+        "original",
+        "lanczos, no learning",
+        "bicubic, no learning",
+        "nearest, no learning",
+    ]
+    assert "higher is better" in page
+    assert "SSIM" not in page  # nothing to compare with, so no column
+
+
+def test_every_measure_is_explained_with_its_limit(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    write_results(tmp_path / "results", study)
+    page = build(study, tmp_path).pages["about.html"]
+    assert all(definition.limit in page for definition in DEFINITIONS.values())
+
+
+def test_a_record_of_no_metrics_has_no_table(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    (run,) = results.runs()
+    (image,) = results.images()
+    assert run.output is not None
+    unmeasured = run.model_copy(update={"output": run.output.model_copy(update={"metrics": {}})})
+    results.write(run_name(run.experiment, run.image, study.study.factor, run.seed), unmeasured)
+    results.write(f"images/{image.id}", image.model_copy(update={"baselines": {}}))
+    assert "<h3>Metrics</h3>" not in build(study, tmp_path).pages["experiments/original.html"]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from runner.evaluate import DEFINITIONS
 from runner.publish.model import Cell, Run, SiteData
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -73,6 +74,7 @@ def _run_row(cell: Cell, run: Run, data: SiteData) -> Row:
         "published_minutes": timing.published.value,
         "published_ratio_to_original": timing.published.ratio,
         "super_resolution_seconds": record.output.seconds if record.output else None,
+        **{name: record.output.metrics.get(name) if record.output else None for name in DEFINITIONS},
         "picture": run.output.picture.url if run.output.picture else None,
         "machine": made.machine if made else None,
         "device": made.device if made else None,

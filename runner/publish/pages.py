@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from runner.evaluate import DEFINITIONS, Definition
 from runner.publish.charts import LossChart, TimingChart, loss_chart, timing_chart
+from runner.publish.metrics import MetricTable, metric_table
 from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData, Slot
 from runner.publish.tables import (
     LossTable,
@@ -94,6 +96,7 @@ class ImageSection:
 
     cell: Cell
     compared: tuple[ComparedPicture, ...]
+    metrics: MetricTable | None
     details: RunDetails | None
 
 
@@ -143,9 +146,11 @@ class TimingPage(Page):
 
 @dataclass(frozen=True)
 class AboutPage(Page):
-    """Method, profiles, credits, claims, gaps."""
+    """Method, profiles, measures, credits, claims, gaps."""
 
     template = "about.html"
+
+    metrics: tuple[Definition, ...]
 
 
 def all_pages(data: SiteData) -> Iterator[Page]:
@@ -168,7 +173,8 @@ def all_pages(data: SiteData) -> Iterator[Page]:
         yield ImagePage(f"images/{image.image.id}.html", title, f"Every experiment on {title}.", image, on_it)
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
-    yield AboutPage("about.html", "About", "The method, the profiles, the data, and how to reproduce it all.")
+    about_all = "The method, the profiles, the measures, the data, and how to reproduce it all."
+    yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
 
 
 def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[ExperimentPage]:
@@ -201,7 +207,7 @@ def _section(cell: Cell, original: Cell) -> ImageSection:
         pictures.append(_output("Original training", original))
     pictures.append(_output(name, cell))
     details = None if cell.run is None else _details(name, cell.run, original.run)
-    return ImageSection(cell, tuple(pictures), details)
+    return ImageSection(cell, tuple(pictures), metric_table(cell, original.run), details)
 
 
 def _output(label: str, cell: Cell) -> ComparedPicture:
