@@ -16,7 +16,7 @@ from runner.evaluate import baseline_outputs, evaluate
 from runner.images import LoadedImage, NotAvailableError, Pixels, fetch
 from runner.niqe import NIQE_PARAMETERS
 from runner.plan import Run, digest
-from runner.store import Store
+from runner.store import DamagedError, Store
 from runner.worker import provenance, stored_picture
 
 METRICS_VERSION = 1
@@ -73,8 +73,8 @@ class Measuring:
             **what,
         }
         key = digest(fields)
-        entry = self._store.find("metrics", key)
-        if entry is None:
+        kept = self._read(key)
+        if kept is None:
             metrics = evaluate(
                 picture(),
                 image.pixels,
@@ -82,14 +82,24 @@ class Measuring:
                 ground_truth=truth,
                 niqe_parameters=self.niqe_parameters,
             )
-            rounded = {name: None if v is None else float(f"{v:.6g}") for name, v in asdict(metrics).items()}
-            entry = self._store.add(
+            kept = {name: None if v is None else float(f"{v:.6g}") for name, v in asdict(metrics).items()}
+            self._store.add(
                 "metrics",
                 key,
-                {METRICS: json.dumps(rounded).encode()},
+                {METRICS: json.dumps(kept).encode()},
                 fields=fields,
                 facts={},
                 provenance=provenance(torch.device("cpu")),
             )
-        values: Values = json.loads(entry.read(METRICS))
+        return kept
+
+    def _read(self, key: str) -> Values | None:
+        entry = self._store.find("metrics", key)
+        if entry is None:
+            return None
+        try:
+            values: Values = json.loads(entry.read(METRICS))
+        except DamagedError as damaged:
+            self._store.set_aside(damaged)
+            return None
         return values

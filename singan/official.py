@@ -79,13 +79,11 @@ def read_official(folder: Path, device: torch.device) -> Pyramid:
     if (folder / str(count)).exists():
         raise _refusal(folder / str(count), f"is one level more than the {count} of reals.pth")
     amplitudes = _read_amplitudes(folder / "NoiseAmp.pth", count)
-    anchors = _read_anchors(folder / "Zs.pth", geometry, precision)
+    anchors = _read_anchors(folder, geometry, precision)
     pyramid = Pyramid(geometry, tuple(real.to(device) for real in reals))
     for amplitude, anchor in zip(amplitudes, anchors, strict=True):
         networks = _read_networks(folder, pyramid, precision, device)
-        _check_same_anchor(folder / str(pyramid.next_level) / "z_opt.pth", anchor)
-        unpadded = _unpadded(anchor).contiguous().to(device)
-        pyramid = pyramid.with_level(TrainedLevel(*networks, amplitude, unpadded))
+        pyramid = pyramid.with_level(TrainedLevel(*networks, amplitude, anchor.to(device)))
     return pyramid
 
 
@@ -169,23 +167,28 @@ def _amplitude(entry: object, index: int, path: Path) -> float:
     return float(entry)
 
 
-def _read_anchors(path: Path, geometry: PyramidGeometry, precision: torch.dtype) -> list[Tensor]:
-    """z*_n of every level, `[1, 3, H + 10, W + 10]`, zero in the outer 5 pixels."""
-    sizes = geometry.sizes
+def _read_anchors(folder: Path, geometry: PyramidGeometry, precision: torch.dtype) -> list[Tensor]:
+    """Every z*_n `[1, 3, H, W]`, of Zs.pth and z_opt.pth alike, without its padding."""
+    path = folder / "Zs.pth"
+    entries = _load_list(path, len(geometry.sizes))
     anchors = []
-    for index, (entry, size) in enumerate(zip(_load_list(path, len(sizes)), sizes, strict=True)):
-        shape = (1, 3, *(side + 2 * PADDING_px for side in size))
-        anchor = _checked(entry, f"noise {index}", shape, precision, path)
-        if not torch.equal(anchor, _padded(_unpadded(anchor))):
-            raise _refusal(path, f"noise {index} is not zero in its outer {PADDING_px} pixels")
+    for level, (entry, size) in enumerate(zip(entries, geometry.sizes, strict=True)):
+        anchor = _anchor(entry, f"noise {level}", size, precision, path)
+        own = folder / str(level) / "z_opt.pth"
+        if not torch.equal(_anchor(_load(own), "noise", size, precision, own), anchor):
+            raise _refusal(own, "differs from its entry of Zs.pth")
         anchors.append(anchor)
     return anchors
 
 
-def _check_same_anchor(path: Path, anchor: Tensor) -> None:
-    own = _checked(_load(path), "noise", tuple(anchor.shape), anchor.dtype, path)
-    if not torch.equal(own, anchor):
-        raise _refusal(path, "differs from its entry of Zs.pth")
+def _anchor(entry: object, what: str, size: Size, precision: torch.dtype, path: Path) -> Tensor:
+    """Noise of this size out of `[1, 3, H + 10, W + 10]`, zero in the outer 5 pixels."""
+    shape = (1, 3, *(side + 2 * PADDING_px for side in size))
+    padded = _checked(entry, what, shape, precision, path)
+    inner = padded[..., PADDING_px:-PADDING_px, PADDING_px:-PADDING_px].contiguous()
+    if not torch.equal(padded, _padded(inner)):
+        raise _refusal(path, f"{what} is not zero in its outer {PADDING_px} pixels")
+    return inner
 
 
 def _read_networks(
@@ -424,11 +427,6 @@ def _own(tensor: Tensor) -> Tensor:
 def _padded(anchor: Tensor) -> Tensor:
     """`[1, 3, H, W]` to `[1, 3, H + 10, W + 10]` on the CPU, zeros around."""
     return nn.functional.pad(anchor.detach().cpu(), (PADDING_px,) * 4)
-
-
-def _unpadded(padded: Tensor) -> Tensor:
-    """`[1, 3, H + 10, W + 10]` to `[1, 3, H, W]`."""
-    return padded[..., PADDING_px:-PADDING_px, PADDING_px:-PADDING_px]
 
 
 def _refusal(path: Path, what: str, *, right: str | None = None) -> UserError:

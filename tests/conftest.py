@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import requests
 import torch
 
 from runner.images import CACHE_VARIABLE, LoadedImage, load_images
@@ -101,6 +102,16 @@ class TinyStudy:
 def one_thread() -> None:
     """Tiny tensors gain nothing from a second thread, and lose much when the machine is busy."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test's outcome may hang on what can be downloaded where it runs."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise requests.ConnectionError("tests do not use the network")
+
+    monkeypatch.setattr(requests.Session, "request", refuse)
 
 
 @pytest.fixture
