@@ -48,6 +48,8 @@ class Execution:
     interrupt: threading.Event = field(default_factory=threading.Event)
     """Set it to stop after the current epoch; what is in progress is kept."""
     outcome: Outcome = field(default_factory=Outcome)
+    _position: str = ""
+    """Which of the runs this is, for the display."""
     _failed_levels: dict[str, str] = field(default_factory=dict)
     _fresh: set[str] = field(default_factory=set)
     """Keys of the work done here, which `force` need not do twice."""
@@ -62,7 +64,8 @@ class Execution:
         if measuring.niqe_parameters is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
         self.progress.begin(self._work_left())
-        for run in self.plan.runs:
+        for number, run in enumerate(self.plan.runs, start=1):
+            self._position = f"[{number}/{len(self.plan.runs)}] "
             command = command_of(run)
 
             def record(run: Run = run, command: str = command) -> None:
@@ -116,7 +119,8 @@ class Execution:
                 return  # another process trained it while this one waited
             if self.force:
                 self.store.drop_partial(task.key)
-            self.progress.start(f"{run}, level {task.level} of {task.geometry.last} ({task.size})", task.cost)
+            where = f"level {task.level} of {task.geometry.last} ({task.size})"
+            self.progress.start(f"{self._position}{run}, {where}", task.cost)
             try:
                 train_task(task, below, self.images[task.image], self.store, self.device, self)
             except DamagedError:
@@ -139,7 +143,7 @@ class Execution:
         with self.store.lock(task.key):
             if self._is_done("outputs", task.key):
                 return
-            self.progress.start(f"{run}, super-resolution x{task.factor:g}", task.cost)
+            self.progress.start(f"{self._position}{run}, super-resolution x{task.factor:g}", task.cost)
             geometry = self.plan.levels[task.top].geometry
             super_resolve_task(task, geometry, self.images[run.image], self.store, self.device, self._on_step)
         self._fresh.add(task.key)

@@ -44,6 +44,8 @@ class LoadedImage:
     stand_in: str | None = None
     """What stands in for the study's picture, in words; None for the picture itself."""
     ground_truth: Mapping[int, Pixels] = field(default_factory=dict)
+    is_own: bool = False
+    """Whether it is the user's own picture, not one of the study."""
 
     @property
     def size(self) -> Size:
@@ -280,4 +282,4 @@ def load_own(path: Path) -> LoadedImage:
     pixels = read_picture(path)
     check_trainable(Size(*pixels.shape[:2]), str(path))
     slug = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:60] or "picture"
-    return LoadedImage(slug, path.stem, pixels)
+    return LoadedImage(slug, path.stem, pixels, is_own=True)

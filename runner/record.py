@@ -78,6 +78,7 @@ def record_image(
         height=image.size.height,
         pixels_sha256=image.digest,
         stand_in=image.stand_in,
+        is_own=image.is_own,
         enlarged={**(same.enlarged if same else {}), name: enlarged},
         baselines={**(same.baselines if same else {}), name: baselines},
         ground_truth=truths,

@@ -79,6 +79,8 @@ class ImageRecord(Record):
     pixels_sha256: str
     stand_in: str | None
     """What stood in for the study's image when that could not be had; such a run says nothing about it."""
+    is_own: bool = False
+    """Whether it is the user's own picture, not one of the study."""
     enlarged: Mapping[str, Mapping[Literal["nearest", "bicubic"], Picture]]
     """By factor, as in the file names: `x8`."""
     baselines: Mapping[str, Mapping[str, Metrics]] = {}

@@ -218,3 +218,22 @@ def test_a_record_of_no_metrics_has_no_table(tmp_path: Path) -> None:
     results.write(run_name(run.experiment, run.image, study.study.factor, run.seed), unmeasured)
     results.write(f"images/{image.id}", image.model_copy(update={"baselines": {}}))
     assert "<h3>Metrics</h3>" not in build(study, tmp_path).pages["experiments/original.html"]
+
+
+def test_ones_own_pictures_are_shown_and_the_study_s_left_out_if_unused(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    (image,) = results.images()
+    (run,) = results.runs()
+    mine = {"id": "my-cat", "title": "My <cat>", "is_own": True}
+    results.write("images/my-cat", image.model_copy(update=mine))
+    own_run = run.model_copy(update={"image": "my-cat"})
+    results.write(run_name("original", "my-cat", study.study.factor, run.seed), own_run)
+    both = build(study, tmp_path, "both")
+    assert {"images/my-cat.html", "images/colosseum.html"} <= both.pages.keys()
+    assert both.report.notes == ()
+    (results.folder / "images" / "colosseum.json").unlink()
+    (results.folder / f"{run_name('original', 'colosseum', study.study.factor, run.seed)}.json").unlink()
+    own = build(study, tmp_path, "own")
+    assert "images/my-cat.html" in own.pages
+    assert "images/colosseum.html" not in own.pages

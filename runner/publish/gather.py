@@ -21,6 +21,7 @@ from runner.publish.model import (
 from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
 from runner.publish.words import differences, machine_words
 from runner.results import (
+    ImageRecord,
     LevelRecord,
     ProfileRecord,
     Provenance,
@@ -29,7 +30,7 @@ from runner.results import (
     factor_name,
     profiles_in,
 )
-from runner.study import Experiment, Image, Published, Study
+from runner.study import Dimensions, Experiment, Image, Published, Study
 from singan.errors import UserError
 
 _Runs = Mapping[tuple[str, str], tuple[RunRecord, ...]]
@@ -81,12 +82,13 @@ class _Gathering:
         self.inspector = Inspector(results, self.notes)
         self.image_records = {record.id: record for record in results.images()}
         self.level_records = {record.key: record for record in results.levels()}
+        self.shown = _images_shown(study, self.image_records.values())
         self.runs = self._known_runs(results.runs())
         self.users = _users_of_levels(self.runs)
         self._note_unknown_images()
 
     def site_data(self) -> SiteData:
-        images = tuple(self._image(image) for image in self.study.image.values())
+        images = tuple(self._image(image) for image in self.shown.values())
         experiments = [self._experiment(experiment, images) for experiment in self.study.experiment.values()]
         groups = tuple(
             GroupData(group, tuple(e for e in experiments if e.group.id == group.id))
@@ -113,7 +115,7 @@ class _Gathering:
                 self.notes.append(
                     f'experiment "{record.experiment}" is not in the study: its runs are left out'
                 )
-            elif record.image not in self.study.image:
+            elif record.image not in self.shown:
                 self.notes.append(f'image "{record.image}" is not in the study: runs on it are left out')
             elif self._is_of_another_picture(record):
                 self.notes.append(
@@ -134,7 +136,7 @@ class _Gathering:
         return not own, len(record.factor), record.factor, record.seed
 
     def _note_unknown_images(self) -> None:
-        for name in sorted(set(self.image_records) - set(self.study.image)):
+        for name in sorted(set(self.image_records) - set(self.shown)):
             self.notes.append(f'image "{name}" is not in the study: it is left out')
 
     def _image(self, image: Image) -> ImageData:
@@ -236,6 +238,24 @@ class _Gathering:
         runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]
         levels = [level.record.provenance for run in runs for level in run.levels]
         return levels + [run.record.output.provenance for run in runs if run.record.output]
+
+
+def _images_shown(study: Study, records: Iterable[ImageRecord]) -> Mapping[str, Image]:
+    """The study's images and the user's own; the study's are left out where only one's own were used."""
+    own = {
+        record.id: Image.model_construct(
+            id=record.id,
+            title=record.title,
+            file="",  # one's own picture has no address, and none is needed to show it
+            url="",
+            sha256="",
+            size=Dimensions(width=record.width, height=record.height),
+        )
+        for record in records
+        if record.is_own
+    }
+    of_the_study = any(not record.is_own for record in records)
+    return {**(study.image if of_the_study or not own else {}), **own}
 
 
 def _listed(numbers: Iterable[int]) -> str:
