@@ -324,10 +324,8 @@ def _pickles_in(data: bytes) -> tuple[io.BytesIO, int]:
         return io.BytesIO(data), _OLD_FORMAT_PICKLES
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         records = archive.infolist()
-        if any(record.compress_type != zipfile.ZIP_STORED for record in records):
-            raise ValueError("compressed")
         if sum(record.file_size for record in records) > len(data):
-            raise ValueError("overlapping records")
+            raise ValueError("compressed or overlapping records")
         (pickled,) = (record for record in records if record.filename.lower().endswith("data.pkl"))
         return io.BytesIO(archive.read(pickled)), 1
 

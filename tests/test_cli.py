@@ -73,9 +73,10 @@ def test_from_a_study_to_a_site(singan: Shell, tmp_path: Path) -> None:
 
 def test_the_store_can_be_looked_after(singan: Shell, tmp_path: Path) -> None:
     singan("run", *TINY, "--experiment", "original", "--image", "stripes")
+    # Two levels, a picture, and the metrics of it and of three plain enlargements.
     assert singan("store", "verify")[:2] == (
         0,
-        "3 entries whole, 0 not; what is not is trained again when a run needs it\n",
+        "7 entries whole, 0 not; what is not is trained again when a run needs it\n",
     )
     assert singan("store", "du")[1].splitlines()[-1].endswith("MB  total")
     (weights, *_) = (tmp_path / "store" / "levels").glob("*/level.safetensors")

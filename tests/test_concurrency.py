@@ -38,4 +38,6 @@ def test_two_runs_at_once_train_each_level_once(tiny_study: TinyStudy, tmp_path:
     assert [int(done) for done, _ in reports] == [6, 6]
     assert sum(int(trained) for _, trained in reports) == len(tiny_study.plan().levels) == 12
     found = verify(Store(tmp_path / "store"))
-    assert (found.whole, found.damaged, found.incomplete) == (12 + 6, (), ())
+    levels, pictures, baselines = 12, 6, 2 * 3
+    assert found.whole == levels + pictures + (pictures + baselines)
+    assert (found.damaged, found.incomplete) == ((), ())
