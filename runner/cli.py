@@ -60,6 +60,8 @@ factor_option = click.option(
     "--factor", type=float, default=None, help="Super-resolution factor. Default: the study's."
 )
 _RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
+    study_option,
+    profile_option,
     click.option("--experiment", "experiments", multiple=True, help="Only this experiment; repeatable."),
     click.option("--image", "images", multiple=True, help="Only this image; repeatable."),
     click.option("--all-images", is_flag=True, help="Every experiment on every image."),
@@ -76,6 +78,9 @@ _RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
         show_default=True,
         help="When photographs of scikit-image stand in for the study's pictures.",
     ),
+    factor_option,
+    seed_option,
+    store_option,
 )
 
 
@@ -93,13 +98,8 @@ def cli() -> None:
 
 
 @cli.command()
-@study_option
-@profile_option
 @run_choices
-@factor_option
-@seed_option
 @device_option
-@store_option
 @results_option
 @click.option("--dry-run", is_flag=True, help="Only print what would be trained, and why.")
 @click.option("--force", is_flag=True, help="Do finished work again.")
@@ -141,12 +141,7 @@ def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bo
 
 
 @cli.command()
-@study_option
-@profile_option
 @run_choices
-@factor_option
-@seed_option
-@store_option
 def status(store: Path, **choices: Any) -> None:
     """Show which runs are done, failed or missing, and why."""
     from runner.request import Request  # noqa: PLC0415

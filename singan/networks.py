@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -37,21 +37,24 @@ def _body(width: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict((f"block{i}", ConvBlock(width, width)) for i in (1, 2, 3)))
 
 
-def _global_randomness_untouched() -> AbstractContextManager[None]:
-    """PyTorch's layers draw their default weights from the global state, which is not ours to advance."""
-    return torch.random.fork_rng(devices=[])
+class _Network(nn.Module):
+    """Four blocks and a tail; the first block takes a picture of three channels."""
+
+    def __init__(self, width: int, make_tail: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.width = width
+        # PyTorch's layers draw their default weights from the global state, which is not ours to advance.
+        with torch.random.fork_rng(devices=[]):
+            self.head = ConvBlock(3, width)
+            self.body = _body(width)
+            self.tail = make_tail()
 
 
-class Generator(nn.Module):
+class Generator(_Network):
     """Adds detail to an image: `[B, 3, H, W]` to the same size."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
-        with _global_randomness_untouched():
-            self.head = ConvBlock(3, width)
-            self.body = _body(width)
-            self.tail = nn.Sequential(nn.Conv2d(width, 3, 3), nn.Tanh())
+        super().__init__(width, lambda: nn.Sequential(nn.Conv2d(width, 3, 3), nn.Tanh()))
 
     def forward(self, mixed: Tensor, previous: Tensor) -> Tensor:
         """`mixed` is sigma * z + previous; the network's output is added to `previous`.
@@ -63,16 +66,11 @@ class Generator(nn.Module):
         return self.tail(self.body(self.head(padded))) + previous  # type: ignore[no-any-return]
 
 
-class Discriminator(nn.Module):
+class Discriminator(_Network):
     """Scores patches: `[B, 3, H, W]` to a map `[B, 1, H - 10, W - 10]`; no final activation (WGAN)."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
-        with _global_randomness_untouched():
-            self.head = ConvBlock(3, width)
-            self.body = _body(width)
-            self.tail = nn.Conv2d(width, 1, 3)
+        super().__init__(width, lambda: nn.Conv2d(width, 1, 3))
 
     def forward(self, image: Tensor) -> Tensor:
         return self.tail(self.body(self.head(image)))  # type: ignore[no-any-return]
