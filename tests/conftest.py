@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import PIL.Image
 import pytest
@@ -16,6 +17,12 @@ from runner.images import CACHE_VARIABLE, LoadedImage, load_images
 from runner.plan import Plan, make_plan
 from runner.select import select
 from runner.study import Study, load_study
+
+# A busy machine is slow, and slowness is no failure.
+hypothesis.settings.register_profile(
+    "lab", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("lab")
 
 _TINY_STUDY = """
 [study]
