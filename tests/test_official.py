@@ -24,7 +24,7 @@ from singan.official import read_official, write_official
 from singan.pyramid import Pyramid, build_pyramid
 from singan.superres import super_resolve
 
-few = settings(deadline=None, max_examples=25)
+few = settings(deadline=None, max_examples=15)
 """A whole folder is read for every example."""
 
 FILES = (
