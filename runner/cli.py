@@ -53,12 +53,32 @@ profile_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=None, help="Default: the study's."
-)
-factor_option = click.option(
-    "--factor", type=float, default=None, help="Super-resolution factor. Default: the study's."
-)
+
+
+class _List(click.ParamType[tuple[Any, ...]]):
+    """Numbers with commas between, none twice: `0,1,2`."""
+
+    name = "numbers"
+
+    def __init__(self, item: click.ParamType[Any]) -> None:
+        self._item = item
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Any, ...]:
+        """Each number by itself; raises `click.BadParameter`."""
+        if isinstance(value, tuple):
+            return value
+        items = tuple(self._item.convert(part.strip(), param, ctx) for part in value.split(","))
+        if len(set(items)) < len(items):
+            self.fail(f"{value} names one twice", param, ctx)
+        return items
+
+
+SEED = click.IntRange(0, 2**32 - 1)
 _RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
     study_option,
     profile_option,
@@ -78,8 +98,26 @@ _RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
         show_default=True,
         help="When photographs of scikit-image stand in for the study's pictures.",
     ),
-    factor_option,
-    seed_option,
+    click.option(
+        "--factors",
+        "--factor",
+        type=_List(click.FLOAT),
+        default=(),
+        help="Super-resolution factors, as 8,4. Default: the study's.",
+    ),
+    click.option(
+        "--seeds",
+        "--seed",
+        type=_List(SEED),
+        default=(),
+        help="Seeds of training, as 0,1,2: each run is repeated with every one. Default: the study's.",
+    ),
+    click.option(
+        "--draws",
+        type=click.IntRange(1, 100),
+        default=None,
+        help="Super-resolve so often with fresh noise, to tell what is chance. Default: the study's.",
+    ),
     store_option,
 )
 
@@ -150,9 +188,9 @@ def status(store: Path, **choices: Any) -> None:
 
     plan = Request(**choices, say=_warn).plan()
     states = list(run_states(plan, Store(store)))
-    width = max(len(str(state.run)) for state in states)
+    width = max(len(plan.label(state.run)) for state in states)
     for state in states:
-        click.echo(f"{state.state:8}{state.run!s:{width}}  {state.why}")
+        click.echo(f"{state.state:8}{plan.label(state.run):{width}}  {state.why}")
     counts = [f"{sum(s.state == kind for s in states)} {kind}" for kind in ("done", "failed", "missing")]
     click.echo(f"{plan.profile.id}: {', '.join(counts)} of {len(states)} runs")
 
@@ -186,7 +224,7 @@ def list_(study: Path) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The enlarged picture.")
 @study_option
 @profile_option
-@seed_option
+@click.option("--seed", type=SEED, default=None, help="Default: the study's first.")
 @device_option
 @store_option
 def super_resolve(
@@ -215,8 +253,8 @@ def super_resolve(
     plan = make_plan(
         profile,
         [(way, image)],
-        factor=checked_factor(loaded.study.factor if factor is None else factor),
-        seed=loaded.study.seed if seed is None else seed,
+        factors=[checked_factor(loaded.study.factor if factor is None else factor)],
+        seeds=[loaded.study.seed if seed is None else seed],
     )
     check_output(output, picture)
     opened = Store(store)

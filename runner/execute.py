@@ -10,7 +10,7 @@ import torch
 
 from runner.images import LoadedImage
 from runner.measure import Measuring
-from runner.plan import LevelTraining, Plan, Run, note_name
+from runner.plan import LevelTraining, Plan, Run, SuperResolution, note_name
 from runner.progress import Progress, duration
 from runner.record import record_failure, record_image, record_profile, record_run
 from runner.results import Results
@@ -69,16 +69,17 @@ class Execution:
             command = command_of(run)
 
             def record(run: Run = run, command: str = command) -> None:
-                metrics = measuring.output(run, self.images[run.image])
-                record_run(results, run, self.plan, self.store, command, metrics)
+                measured = measuring.output(run, self.images[run.image])
+                record_run(results, run, self.plan, self.store, command, measured)
 
             reason = self.carry_out(run, record)
             if reason is None:
                 self.outcome.done += 1
             else:
+                label = self.plan.label(run)
                 record_failure(results, run, self.plan, self.store, command, reason)
-                self.outcome.failures[str(run)] = reason
-                self.progress.say(f"FAILED {run}: {reason}")
+                self.outcome.failures[label] = reason
+                self.progress.say(f"FAILED {label}: {reason}")
             self._note(run, reason)
         return self.outcome
 
@@ -91,7 +92,8 @@ class Execution:
             try:
                 for key in run.levels:
                     self._ensure_level(run, self.plan.levels[key])
-                self._ensure_output(run)
+                for draw in run.draws:
+                    self._ensure_output(run, draw)
                 if record is not None:
                     record()
             except DamagedError as damaged:
@@ -120,7 +122,7 @@ class Execution:
             if self.force:
                 self.store.drop_partial(task.key)
             where = f"level {task.level} of {task.geometry.last} ({task.size})"
-            self.progress.start(f"{self._position}{run}, {where}", task.cost)
+            self.progress.start(f"{self._position}{self.plan.label(run)}, {where}", task.cost)
             try:
                 train_task(task, below, self.images[task.image], self.store, self.device, self)
             except DamagedError:
@@ -135,15 +137,16 @@ class Execution:
         stopped = ", stopped early" if entry.facts["stopped_early"] else ""
         self.progress.finish(f"trained in {duration(entry.facts['seconds'])}{stopped}")
 
-    def _ensure_output(self, run: Run) -> None:
-        task = run.output
+    def _ensure_output(self, run: Run, task: SuperResolution) -> None:
         if self._is_done("outputs", task.key):
             return
         self._stop_if_asked()
         with self.store.lock(task.key):
             if self._is_done("outputs", task.key):
                 return
-            self.progress.start(f"{self._position}{run}, super-resolution x{task.factor:g}", task.cost)
+            which = f", noise {task.draw + 1} of {len(run.draws)}" if len(run.draws) > 1 else ""
+            what = f"super-resolution x{task.factor:g}{which}"
+            self.progress.start(f"{self._position}{self.plan.label(run)}, {what}", task.cost)
             geometry = self.plan.levels[task.top].geometry
             super_resolve_task(task, geometry, self.images[run.image], self.store, self.device, self._on_step)
         self._fresh.add(task.key)
@@ -156,7 +159,7 @@ class Execution:
 
     def _work_left(self) -> float:
         levels = sum(task.cost for key, task in self.plan.levels.items() if not self._is_done("levels", key))
-        outputs = {run.output.key: run.output for run in self.plan.runs}
+        outputs = {task.key: task for run in self.plan.runs for task in run.draws}
         return levels + sum(task.cost for key, task in outputs.items() if not self._is_done("outputs", key))
 
     def epoch_done(self, report: EpochReport) -> None:

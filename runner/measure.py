@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from runner.evaluate import baseline_outputs, evaluate
+from runner.evaluate import baseline_outputs, evaluate, psnr
 from runner.images import LoadedImage, NotAvailableError, Pixels, fetch
 from runner.niqe import NIQE_PARAMETERS
-from runner.plan import Run, digest
+from runner.plan import Run, SuperResolution, digest
+from runner.results import Draw
 from runner.store import DamagedError, Store
 from runner.worker import provenance, stored_picture
 
@@ -26,6 +28,13 @@ METRICS = "metrics.json"
 
 Values = Mapping[str, float | None]
 """By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
+
+
+class Measured(NamedTuple):
+    """Metrics of the picture shown, and of those with other noise."""
+
+    metrics: Values
+    draws: tuple[Draw, ...]
 
 
 class Measuring:
@@ -42,14 +51,28 @@ class Measuring:
         except NotAvailableError:
             return None
 
-    def output(self, run: Run, image: LoadedImage) -> Values:
-        """Metrics of a run's super-resolved picture."""
-        return self._kept(
-            {"output": run.output.key, "top": run.output.top},
-            image,
-            run.factor,
-            lambda: np.asarray(stored_picture(self._store, run.output.key)),
+    def output(self, run: Run, image: LoadedImage) -> Measured:
+        """Metrics of a run's super-resolved picture, and of the same with other noise."""
+        shown, *others = (self._super_resolved(task, image) for task in run.draws)
+        return Measured(
+            shown,
+            tuple(
+                Draw(draw=task.draw, metrics=metrics, psnr=self._psnr(run.output, task))
+                for task, metrics in zip(run.draws[1:], others, strict=True)
+            ),
         )
+
+    def _super_resolved(self, task: SuperResolution, image: LoadedImage) -> Values:
+        return self._kept(
+            {"output": task.key, "top": task.top}, image, task.factor, lambda: self._pixels(task)
+        )
+
+    def _pixels(self, task: SuperResolution) -> Pixels:
+        return np.asarray(stored_picture(self._store, task.key))
+
+    def _psnr(self, shown: SuperResolution, other: SuperResolution) -> float:
+        """How alike two pictures of equal weights are, dB."""
+        return float(f"{psnr(self._pixels(shown), self._pixels(other)):.6g}")
 
     def baselines(self, image: LoadedImage, factor: float) -> dict[str, Values]:
         """Metrics of plain enlargements, by filter."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 
 from runner.images import LoadedImage
 from runner.study import Experiment, Profile
@@ -64,6 +65,8 @@ class SuperResolution:
     """Key of the last level."""
     factor: float
     seed: int
+    draw: int
+    """Which drawing of the noise: 0 is the picture that is shown, others tell how much is chance."""
     cost: float
     """Expected work, in the unit of `LevelTraining.cost`."""
 
@@ -78,7 +81,13 @@ class Run:
     seed: int
     factor: float
     levels: tuple[str, ...]
-    output: SuperResolution
+    draws: tuple[SuperResolution, ...]
+    """The picture, at least once: equal weights, fresh noise."""
+
+    @property
+    def output(self) -> SuperResolution:
+        """The picture that is shown."""
+        return self.draws[0]
 
     def __str__(self) -> str:
         return f"{self.experiment.id} on {self.image}"
@@ -97,6 +106,12 @@ class Plan:
         """Levels to train if every run trained its own."""
         return sum(len(run.levels) for run in self.runs)
 
+    def label(self, run: Run) -> str:
+        """A run as people are told of it: factor and seed only where there are several."""
+        told = [f"x{run.factor:g}"] if len({other.factor for other in self.runs}) > 1 else []
+        told += [f"seed {run.seed}"] if len({other.seed for other in self.runs}) > 1 else []
+        return ", ".join((str(run), *told))
+
     def runs_needing(self, key: str) -> list[Run]:
         """Runs a level belongs to."""
         return [run for run in self.runs if key in run.levels]
@@ -112,16 +127,17 @@ def make_plan(
     profile: Profile,
     runs: Iterable[tuple[Experiment, LoadedImage]],
     *,
-    factor: float,
-    seed: int,
+    factors: Sequence[float],
+    seeds: Sequence[int],
+    draws: int = 1,
 ) -> Plan:
-    """Plan these (experiment, image) pairs in this order."""
+    """Plan these (experiment, image) pairs in this order, all of them with one seed before the next seed."""
     levels: dict[str, LevelTraining] = {}
     planned = []
-    for experiment, image in runs:
+    for seed, (experiment, image), factor in product(seeds, tuple(runs), factors):
         chain = plan_levels(experiment, image, profile.training, factor=factor, seed=seed)
         levels.update((level.key, levels.get(level.key, level)) for level in chain)
-        planned.append(_run(experiment, image, chain, factor, seed))
+        planned.append(_run(experiment, image, chain, factor, seed, draws))
     return Plan(profile, tuple(planned), levels)
 
 
@@ -158,14 +174,28 @@ def plan_levels(
 
 
 def _run(
-    experiment: Experiment, image: LoadedImage, chain: Sequence[LevelTraining], factor: float, seed: int
+    experiment: Experiment,
+    image: LoadedImage,
+    chain: Sequence[LevelTraining],
+    factor: float,
+    seed: int,
+    draws: int,
 ) -> Run:
-    top = chain[-1].key
+    top = chain[-1]
+    width = top.settings.width_at(top.level)
+    cost = sum(_forward_macs(size, width) for size in sr_step_sizes(top.size, factor))
+    pictures = tuple(super_resolution(top.key, factor, seed, draw, cost) for draw in range(draws))
+    return Run(
+        experiment, image.id, image.digest, seed, factor, tuple(level.key for level in chain), pictures
+    )
+
+
+def super_resolution(top: str, factor: float, seed: int, draw: int = 0, cost: float = 0.0) -> SuperResolution:
+    """The task of enlarging with the level of key `top`."""
     fields = {"version": KEY_VERSION, "top": top, "factor": factor, "seed": seed}
-    width = chain[-1].settings.width_at(chain[-1].level)
-    cost = sum(_forward_macs(size, width) for size in sr_step_sizes(chain[-1].size, factor))
-    output = SuperResolution(digest(fields), top, factor, seed, cost)
-    return Run(experiment, image.id, image.digest, seed, factor, tuple(level.key for level in chain), output)
+    if draw:
+        fields["draw"] = draw
+    return SuperResolution(digest(fields), top, factor, seed, draw, cost)
 
 
 _EPOCH_OVERHEAD_macs = 1e10

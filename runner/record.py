@@ -14,6 +14,7 @@ import safetensors.numpy
 
 from runner.encode import lossless_webp
 from runner.images import LoadedImage
+from runner.measure import Measured
 from runner.plan import LevelTraining, Plan, Run
 from runner.results import (
     ImageRecord,
@@ -86,7 +87,9 @@ def record_image(
     results.write(f"images/{image.id}", record, pictures)
 
 
-def record_run(results: Results, run: Run, plan: Plan, store: Store, command: str, metrics: Metrics) -> None:
+def record_run(
+    results: Results, run: Run, plan: Plan, store: Store, command: str, measured: Measured
+) -> None:
     """Record a finished run and its levels. Raises `UserError` when the store has lost some of it."""
     for key in run.levels:
         _record_level(results, plan.levels[key], _entry(store.find("levels", key)))
@@ -95,7 +98,8 @@ def record_run(results: Results, run: Run, plan: Plan, store: Store, command: st
     output = Output(
         picture=Picture(file=f"{name}.webp", width=entry.facts["width"], height=entry.facts["height"]),
         seconds=entry.facts["seconds"],
-        metrics=metrics,
+        metrics=measured.metrics,
+        draws=measured.draws,
         provenance=entry.provenance,
     )
     record = _run_record(run, run.levels, command).model_copy(update={"output": output})

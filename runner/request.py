@@ -17,7 +17,7 @@ from singan.geometry import sr_steps
 
 @dataclass(frozen=True)
 class Request:
-    """Options as given; None means the study's own value."""
+    """Options as given; what is empty or None means the study's own value."""
 
     study: Path
     profile_name: str
@@ -26,8 +26,9 @@ class Request:
     all_images: bool = False
     images_from: Path | None = None
     stand_ins: StandIns = "never"
-    factor: float | None = None
-    seed: int | None = None
+    factors: tuple[float, ...] = ()
+    seeds: tuple[int, ...] = ()
+    draws: int | None = None
     say: Callable[[str], None] = print
     """Told of every picture another stands in for."""
 
@@ -62,9 +63,11 @@ class Request:
         """Plan the runs; raises `UserError` for whatever is wrong with the request."""
         about = self.loaded_study.study
         profile = choose_profile(self.loaded_study, self.profile_name)
-        factor = checked_factor(about.factor if self.factor is None else self.factor)
+        factors = [checked_factor(factor) for factor in self.factors or about.factors]
         pairs = [(experiment, self.pictures[image]) for experiment, image in self._selection.pairs]
-        return make_plan(profile, pairs, factor=factor, seed=about.seed if self.seed is None else self.seed)
+        return make_plan(
+            profile, pairs, factors=factors, seeds=self.seeds or about.seeds, draws=self.draws or about.draws
+        )
 
     def command(self, run: Run) -> str:
         """The command that reproduces one run."""
@@ -72,6 +75,8 @@ class Request:
             f"singan run --profile {self.profile_name} --experiment {run.experiment.id}",
             f"--image {run.image} --factor {run.factor:g} --seed {run.seed}",
         ]
+        if len(run.draws) > 1:
+            parts.append(f"--draws {len(run.draws)}")
         if self.images_from is not None:
             parts.append("--images-from FOLDER")
         elif run.image not in (run.experiment.images or self.loaded_study.image):

@@ -118,12 +118,22 @@ class LevelRecord(Record):
     provenance: Provenance
 
 
+class Draw(Record):
+    """The same weights with other noise: measured, not shown."""
+
+    draw: int
+    metrics: Metrics
+    psnr: float
+    """How like the picture shown it is, dB."""
+
+
 class Output(Record):
     """A super-resolved picture."""
 
     picture: Picture
     seconds: float
     metrics: Metrics
+    draws: tuple[Draw, ...] = ()
     provenance: Provenance
 
 

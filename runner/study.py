@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -335,6 +335,19 @@ def _sr_factor(factor: float) -> float:
     return factor
 
 
+Factor = Annotated[float, AfterValidator(_sr_factor)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Item = TypeVar("Item")
+
+
+def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise ValueError("is empty; leave it out for the default")
+    if len(set(items)) < len(items):
+        raise ValueError("names one twice")
+    return items
+
+
 class About(Table):
     """The `[study]` table."""
 
@@ -343,8 +356,22 @@ class About(Table):
     question: Text
     published: Url
     repository: Url
-    factor: Annotated[float, AfterValidator(_sr_factor)] = 8.0
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    factors: Annotated[tuple[Factor, ...], AfterValidator(_distinct)] = (8.0,)
+    """How much to enlarge; the first is shown first."""
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = (0,)
+    """Each run is repeated with every one of these; the first is shown first."""
+    draws: Annotated[int, Field(ge=1, le=100)] = 1
+    """Pictures a run is super-resolved to, each with fresh noise; only the first is shown."""
+
+    @property
+    def factor(self) -> float:
+        """The factor shown first."""
+        return self.factors[0]
+
+    @property
+    def seed(self) -> int:
+        """The seed shown first."""
+        return self.seeds[0]
 
 
 class Study(Table):

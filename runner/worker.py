@@ -133,7 +133,8 @@ def super_resolve_task(
     """Super-resolve the image with a stored last level, and store the picture."""
     top = _load(store, task.top, device)
     working = _pyramid(image, geometry, device).reals[-1]
-    noise = stream(task.seed, image.digest, "super-resolution", device=device)
+    purpose = ("super-resolution", task.draw) if task.draw else ("super-resolution",)
+    noise = stream(task.seed, image.digest, *purpose, device=device)
     started = time.perf_counter()
     enlarged = super_resolve(top, working, task.factor, noise, observe)
     pixels = to_pixels(enlarged).numpy()
@@ -144,7 +145,7 @@ def super_resolve_task(
         "outputs",
         task.key,
         {PICTURE: lossless_webp(pixels)},
-        fields={"top": task.top, "factor": task.factor, "seed": task.seed},
+        fields={"top": task.top, "factor": task.factor, "seed": task.seed, "draw": task.draw},
         facts={"seconds": round(seconds, 3), "width": pixels.shape[1], "height": pixels.shape[0]},
         provenance=provenance(device),
     )

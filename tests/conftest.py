@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,8 @@ author = "Nobody"
 question = "Does it run?"
 published = "https://example.org/"
 repository = "https://example.org/repository"
-factor = 2
-seed = 0
+factors = [2]
+seeds = [0]
 
 [profile.tiny]
 title = "Tiny"
@@ -91,12 +92,14 @@ class TinyStudy:
     def images(self) -> dict[str, LoadedImage]:
         return load_images(self.study.image.values())
 
-    def plan(self, *experiments: str, seed: int = 0, factor: float = 2) -> Plan:
+    def plan(
+        self, *experiments: str, seeds: Sequence[int] = (0,), factors: Sequence[float] = (2,), draws: int = 1
+    ) -> Plan:
         """Plan of these experiments (none: all)."""
         study, images = self.study, self.images
         selection = select(study, experiments, ())
         pairs = [(experiment, images[image]) for experiment, image in selection.pairs]
-        return make_plan(study.profile["tiny"], pairs, factor=factor, seed=seed)
+        return make_plan(study.profile["tiny"], pairs, factors=factors, seeds=seeds, draws=draws)
 
     def edit(self, old: str, new: str) -> None:
         """Change the study file."""

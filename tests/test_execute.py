@@ -107,6 +107,15 @@ def test_finished_work_is_not_done_again_and_the_record_stays_the_same(lab: Lab,
     assert lab.record() == record
 
 
+def test_draws_are_measured_and_recorded_beside_the_picture(lab: Lab) -> None:
+    lab.run(lab.tiny.plan("original", draws=3))
+    for run in lab.results.runs():
+        assert run.output is not None
+        assert [draw.draw for draw in run.output.draws] == [1, 2]
+        assert all(0 < draw.psnr < 100 for draw in run.output.draws)
+        assert all(draw.metrics.keys() == run.output.metrics.keys() for draw in run.output.draws)
+
+
 def test_forcing_trains_every_level_once_more_to_the_same_weights(lab: Lab, counted: list[int]) -> None:
     lab.run()
     weights = lab.weights()

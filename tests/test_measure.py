@@ -56,9 +56,9 @@ def test_a_picture_is_measured_once(
     first = Measuring(store).output(*finished)
     assert first == Measuring(store).output(*finished)
     assert evaluated == [False]
-    assert first["niqe"] is None  # its parameters cannot be downloaded here
-    assert first["psnr"] is None
-    assert first["lr_psnr"] is not None
+    assert first.metrics["niqe"] is None  # its parameters cannot be downloaded here
+    assert first.metrics["psnr"] is None
+    assert first.metrics["lr_psnr"] is not None
 
 
 def test_ground_truth_counts_at_its_own_factor_only(
@@ -68,9 +68,9 @@ def test_ground_truth_counts_at_its_own_factor_only(
     height, width = (2 * side for side in image.size)
     truth = np.zeros((height, width, 3), dtype=np.uint8)
     known = LoadedImage(image.id, image.title, image.pixels, ground_truth={2: truth})
-    assert Measuring(store).output(run, known)["psnr"] is not None
+    assert Measuring(store).output(run, known).metrics["psnr"] is not None
     elsewhere = LoadedImage(image.id, image.title, image.pixels, ground_truth={4: truth})
-    assert Measuring(store).output(run, elsewhere)["psnr"] is None
+    assert Measuring(store).output(run, elsewhere).metrics["psnr"] is None
     assert evaluated == [True, False]
 
 

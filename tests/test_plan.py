@@ -137,7 +137,7 @@ def test_the_same_picture_under_another_name_shares_its_levels() -> None:
 
 
 def test_factors_with_one_pyramid_share_levels_but_not_outputs(tiny_study: TinyStudy) -> None:
-    at_2, at_4 = tiny_study.plan("original"), tiny_study.plan("original", factor=4)
+    at_2, at_4 = tiny_study.plan("original"), tiny_study.plan("original", factors=(4,))
     assert list(at_2.levels) == list(at_4.levels)
     assert at_2.runs[0].output.key != at_4.runs[0].output.key
 
@@ -167,3 +167,19 @@ def test_a_changed_field_is_named_with_both_values() -> None:
 
 def test_keys_do_not_depend_on_the_order_of_fields() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
+
+
+def test_every_run_is_repeated_with_every_seed_and_factor(tiny_study: TinyStudy) -> None:
+    plan = tiny_study.plan("original", seeds=(0, 1), factors=(2, 4))
+    runs = [run for run in plan.runs if run.image == "dots"]
+    assert [(run.seed, run.factor) for run in runs] == [(0, 2), (0, 4), (1, 2), (1, 4)]
+    assert runs[0].levels == runs[1].levels
+    assert not set(runs[0].levels) & set(runs[2].levels)
+    assert [plan.label(run).partition(", ")[2] for run in runs[:2]] == ["x2, seed 0", "x4, seed 0"]
+
+
+def test_draws_share_the_weights_and_leave_the_first_picture_as_it_is(tiny_study: TinyStudy) -> None:
+    once, thrice = (tiny_study.plan("original", draws=draws).runs[0] for draws in (1, 3))
+    assert thrice.output == once.output
+    assert len({draw.key for draw in thrice.draws}) == 3
+    assert {draw.top for draw in thrice.draws} == {once.output.top}
