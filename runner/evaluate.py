@@ -46,6 +46,8 @@ class Definition(NamedTuple):
     title: str
     unit: str
     better: Literal["higher", "lower"]
+    visible: float
+    """The least difference taken for one that can be seen: a convention, not a law of the eye."""
     meaning: str
     limit: str
 
@@ -56,6 +58,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "Consistency with the input",
             "dB",
             "higher",
+            0.5,
             "Peak signal-to-noise ratio between the input and the result shrunk back to the input's size; "
             "100 dB means equal.",
             "Says nothing about whether the new detail is right: whatever averages out when shrunk scores "
@@ -65,6 +68,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "Colour shift",
             "ΔE00",
             "lower",
+            0.5,
             "Mean CIEDE2000 colour difference between the input and the result shrunk back to the input's "
             "size; about 1 is just noticeable.",
             "A mean over pixels: a small area of wrong colour hardly moves it, while displaced edges do.",
@@ -73,6 +77,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "Naturalness (NIQE)",
             "",
             "lower",
+            0.3,
             "Distance between the picture's local statistics and those of pristine photographs, "
             "judged without a reference.",
             "Knows nothing of the input, so invented texture may score well; differences of a few tenths are "
@@ -82,6 +87,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "Blur",
             "",
             "lower",
+            0.02,
             "Share of the picture's fine contrast that is not lost by blurring it once more: "
             "0 is sharp, 1 is blurred.",
             "Noise, artefacts and the edges of enlarged pixels count as sharpness, flat areas as blur.",
@@ -90,6 +96,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "PSNR",
             "dB",
             "higher",
+            0.25,
             "Peak signal-to-noise ratio between the result and the ground truth; 100 dB means equal.",
             "Rewards blur over plausible detail, since detail a pixel off counts as wrong twice; "
             "needs a ground truth.",
@@ -98,6 +105,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "SSIM",
             "",
             "higher",
+            0.01,
             "Structural similarity of the result and the ground truth in windows of 7 pixels: "
             "1 is equal, 0 unrelated.",
             "Blind to what looks alike but is not in the same place; needs a ground truth.",

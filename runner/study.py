@@ -9,41 +9,24 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
     StringConstraints,
     TypeAdapter,
     UrlConstraints,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
+from runner.claims import Claim, QualityCheck, TimeCheck
 from runner.toml_errors import explain, located, nearest, syntax_error
+from runner.toml_types import Id, Table, Text
 from singan.errors import UserError
 from singan.geometry import Size, sr_steps
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
 from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, UpsampleType
 
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-"""File names Windows keeps for devices."""
-
-
-def _check_id(name: str) -> str:
-    if name in _RESERVED:
-        raise ValueError("is a reserved file name; choose another id")
-    return name
-
-
-Id = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"), AfterValidator(_check_id)
-]
-"""Becomes a file name and a link: lower-case letters, digits, - and _ inside, 64 characters at most."""
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 Pixel = Annotated[int, Field(ge=0, le=100_000)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
@@ -59,17 +42,6 @@ def _https(url: str) -> str:
 
 
 Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_https)]
-
-
-class Table(BaseModel):
-    """A TOML table: frozen, strict about types, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _arrays_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
 
 class Dimensions(Table):
@@ -319,14 +291,6 @@ class Experiment(Table):
         return {**words, "stop": f"{stop.rule}{thresholds}"}
 
 
-class Claim(Table):
-    """What the author concluded."""
-
-    id: Id
-    text: Text
-    experiments: tuple[Id, ...]
-
-
 def _sr_factor(factor: float) -> float:
     try:
         sr_steps(factor)
@@ -454,3 +418,8 @@ def _references(study: Study) -> Iterator[tuple[tuple[str, ...], str, Collection
     for claim in study.claim.values():
         for name in claim.experiments:
             yield ("claim", claim.id, "experiments"), name, study.experiment
+        for name, check in claim.check.items():
+            place = ("claim", claim.id, "check", name)
+            yield (*place, "experiment"), check.experiment, study.experiment
+            if isinstance(check, TimeCheck | QualityCheck):
+                yield (*place, "than"), check.than, study.experiment

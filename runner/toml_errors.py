@@ -31,6 +31,8 @@ _PLAIN_WORDS = {
     "dict_type": "must be a table",
     "string_too_short": "must not be empty",
 }
+_CHOICES = {"literal_error": ("value", "expected"), "union_tag_invalid": ("kind", "expected_tags")}
+"""Values of which there are only some: what they are, and where pydantic names them."""
 _SAYS_IT_ALL = {"missing", "string_too_short"}
 """Findings about which the value given tells nothing more."""
 _RULES = {
@@ -91,7 +93,7 @@ def explain(error: ValidationError, model: type[BaseModel], path: Path, text: st
         right = f"{right} (and {others} more)"
     elif others:
         what = f"{what} (and {others} more)"
-    location = tuple(part for part in first["loc"] if part != "[key]")
+    location = tuple(part for part in _walk(first["loc"], model)[0] if part != "[key]")
     return located(what, path, text, location, right)
 
 
@@ -101,17 +103,21 @@ def _in_words(finding: ErrorDetails, model: type[BaseModel]) -> tuple[str, str |
     if len(location) > 1 and isinstance(location[-1], int):
         name = f'item {location[-1] + 1} of "{location[-2]}"'
     if kind == "extra_forbidden":
-        table = _model_at(model, location[:-1])
+        table = _walk(location[:-1], model)[1]
         fields = [field for field in table.model_fields if field != "id"] if table else []
         return f"unknown key {name}", nearest(str(location[-1]), fields)
-    if kind == "literal_error":
-        expected = re.findall(r"'([^']*)'", finding["ctx"]["expected"])
-        return f"unknown value {_quoted(given)}", nearest(str(given), expected)
+    if kind in _CHOICES:
+        thing, tells = _CHOICES[kind]
+        chosen = finding["ctx"].get("tag", given)
+        valid = re.findall(r"'([^']*)'", finding["ctx"][tells])
+        return f"unknown {thing} {_quoted(chosen)}", nearest(str(chosen), valid)
     if kind == "string_pattern_mismatch":
         thing, rule = _RULES.get(str(location[-1]), ("an id", _ID_RULE))
         return f"{_quoted(given)} cannot be {thing}", rule
     if kind == "value_error":
         return str(finding["ctx"]["error"]), None
+    if kind == "union_tag_not_found":
+        name, kind = finding["ctx"]["discriminator"].replace("'", '"'), "missing"
     if kind in _PLAIN_WORDS:
         shown = "" if kind in _SAYS_IT_ALL else f", not {_quoted(given)}"
         return f"{name} {_PLAIN_WORDS[kind]}{shown}", None
@@ -133,10 +139,18 @@ def _quoted(value: object) -> str:
     return str(value)
 
 
-def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """The table model a location lies in, found by walking the annotations."""
+def _walk(location: Location, model: type[BaseModel]) -> tuple[Location, type[BaseModel] | None]:
+    """A location as it stands in the file, and the table model it leads to, by walking the annotations.
+
+    Where tables are told apart by their `kind`, pydantic puts the kind into the location.
+    """
     current: Any = model
+    written: list[str | int] = []
     for part in location:
+        if get_origin(current) in (Union, UnionType):
+            current = next((kind for kind in get_args(current) if part in _tags(kind)), None)
+            continue
+        written.append(part)
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(str(part))
             current = field.annotation if field else None
@@ -144,7 +158,11 @@ def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | N
             arguments = get_args(current)
             current = arguments[-1] if get_origin(current) is not tuple and arguments else None
         current = _bare(current)
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+    return tuple(written), current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _tags(kind: type[BaseModel]) -> tuple[object, ...]:
+    return get_args(kind.model_fields["kind"].annotation)
 
 
 def _bare(annotation: object) -> object:
@@ -152,7 +170,8 @@ def _bare(annotation: object) -> object:
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return _bare(next(kind for kind in get_args(annotation) if kind is not type(None)))
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        return _bare(kinds[0]) if len(kinds) == 1 else annotation
     return annotation
 
 

@@ -95,12 +95,13 @@ def build(study: Study, results: Path, out: Path, profile: str | None = None) ->
 
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """A site with a failed run, one not run, a stand-in, and a second seed."""
+    """A site with a failed run, one not run, one imported, a stand-in, and a second seed."""
     folder, study = tmp_path_factory.mktemp("troubled"), small_study()
     what = Synthetic(
         failed=[("real-b", "stone-face")],
         reason="CUDA out of <memory>",
         left_out=[("early-stop", "colosseum")],
+        imported=[("real-a", "colosseum")],
         stand_ins=["stone-face"],
         seeds=(0, 1),
     )
@@ -115,7 +116,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Built:
     text = HOSTILE_STUDY.format(hostile=json.dumps(HOSTILE, ensure_ascii=False), digest="0" * 64)
     (folder / "study.toml").write_text(text, encoding="utf-8")
     study = load_study(folder / "study.toml")
-    what = Synthetic(failed=[("other", "a")], reason=HOSTILE, command=HOSTILE, stand_ins=["a"])
+    what = Synthetic(
+        failed=[("other", "a")],
+        reason=HOSTILE,
+        command=HOSTILE,
+        imported=[("original", "a"), ("other", "a")],
+        imported_from=HOSTILE,
+        stand_ins=["a"],
+    )
     write_results(folder / "results", study, what)
     return build(study, folder / "results", folder / "site")
 
@@ -150,7 +158,7 @@ def test_a_rebuild_encodes_only_what_changed(tmp_path: Path) -> None:
 
 
 def test_every_expected_page_is_there(troubled: Built) -> None:
-    expected = {"index.html", "timing.html", "about.html"}
+    expected = {"index.html", "timing.html", "findings.html", "about.html"}
     expected |= {f"groups/{name}.html" for name in ("baseline", "real", "up")}
     expected |= {f"experiments/{name}.html" for name in ("original", "early-stop", "real-a", "real-b")}
     expected |= {f"images/{name}.html" for name in ("stone-face", "colosseum")}

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from runner.evaluate import DEFINITIONS, Definition
 from runner.publish.charts import LossChart, TimingChart, loss_chart, timing_chart
-from runner.publish.metrics import MetricTable, metric_table
+from runner.publish.comparison import Comparison, compare_experiments
+from runner.publish.findings import Finding, findings
+from runner.publish.metrics import MetricTable, metric_tables
 from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData, Slot
 from runner.publish.tables import (
     LossTable,
@@ -19,6 +21,7 @@ from runner.publish.tables import (
     switch_table,
 )
 from runner.publish.words import factor_words, machine_words
+from runner.results import factor_name
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class ImageSection:
 
     cell: Cell
     compared: tuple[ComparedPicture, ...]
-    metrics: MetricTable | None
+    metrics: tuple[MetricTable, ...]
     details: RunDetails | None
 
 
@@ -108,6 +111,8 @@ class ExperimentPage(Page):
 
     data: ExperimentData
     is_original: bool
+    comparison: tuple[Comparison, ...]
+    """With the original, over all images."""
     sections: tuple[ImageSection, ...]
     outside: tuple[Cell, ...]
     """Images the study does not run it on."""
@@ -145,6 +150,15 @@ class TimingPage(Page):
 
 
 @dataclass(frozen=True)
+class FindingsPage(Page):
+    """Each of the author's claims, and what the record says to it."""
+
+    template = "findings.html"
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
 class AboutPage(Page):
     """Method, profiles, measures, credits, claims, gaps."""
 
@@ -173,11 +187,16 @@ def all_pages(data: SiteData) -> Iterator[Page]:
         yield ImagePage(f"images/{image.image.id}.html", title, f"Every experiment on {title}.", image, on_it)
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
+    if data.study.claim:
+        answered = "What the author concluded, and what this record says to it."
+        yield FindingsPage("findings.html", "Findings", answered, findings(data))
     about_all = "The method, the profiles, the measures, the data, and how to reproduce it all."
     yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
 
 
 def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[ExperimentPage]:
+    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
+    factor = factor_name(data.study.study.factor)
     experiments = (None, *data.experiments, None)
     for before, experiment, after in zip(experiments, experiments[1:], experiments[2:], strict=False):
         assert experiment is not None, "only the ends are empty"
@@ -188,6 +207,7 @@ def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[Ex
             description=" ".join(d.sentence for d in experiment.differences) or "The training as published.",
             data=experiment,
             is_original=experiment.experiment.id == data.study.original.id,
+            comparison=() if experiment is original else compare_experiments(experiment, original, factor),
             sections=tuple(_section(cell, originals[cell.image.image.id]) for cell in shown),
             outside=tuple(cell for cell in experiment.cells if cell.state == "not in the study"),
             before=before,
@@ -207,7 +227,7 @@ def _section(cell: Cell, original: Cell) -> ImageSection:
         pictures.append(_output("Original training", original))
     pictures.append(_output(name, cell))
     details = None if cell.run is None else _details(name, cell.run, original.run)
-    return ImageSection(cell, tuple(pictures), metric_table(cell, original.run), details)
+    return ImageSection(cell, tuple(pictures), metric_tables(cell, original), details)
 
 
 def _output(label: str, cell: Cell) -> ComparedPicture:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from runner.publish import words
 from runner.publish.charts import THEMES
+from runner.publish.metrics import interval_words
 from runner.publish.model import SiteData
 from runner.publish.pages import Page
 from singan.errors import UserError
@@ -60,5 +61,6 @@ def _environment() -> Environment:
         factor=words.factor_words,
         joined=words.join_words,
         plural=words.plural,
+        interval=interval_words,
     )
     return environment
