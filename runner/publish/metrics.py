@@ -19,7 +19,7 @@ _MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class MetricRow:
-    """Metrics of one picture, or of several seeds, in the order of the table's columns."""
+    """Metrics of one picture, or of several seeds, in the order of the columns; some have two lines."""
 
     label: str
     values: tuple[str, ...]
@@ -110,7 +110,7 @@ def _of_comparison(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
     known = {c.name: c for c in comparisons if c.difference.low is not None}
     if known:
         label = f"difference from the original, {CONFIDENCE:.0%} interval"
-        texts = {name: f"{interval_words(c)}: {c.verdict}" for name, c in known.items()}
+        texts = {name: f"{interval_words(c)}\n{c.verdict}" for name, c in known.items()}
         yield _Row(label, texts, is_comparison=True)
 
 
