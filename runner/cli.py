@@ -5,10 +5,11 @@ Commands import what they need when they run, so that `singan --help` does not w
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -16,6 +17,7 @@ from singan import __version__
 from singan.errors import UserError
 
 if TYPE_CHECKING:
+    from runner.images import StandIns
     from runner.plan import Plan
     from runner.store import Store
     from runner.worker import DeviceName
@@ -79,25 +81,30 @@ class _List(click.ParamType[tuple[Any, ...]]):
 
 
 SEED = click.IntRange(0, 2**32 - 1)
+images_from_option = click.option(
+    "--images-from",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A folder of your own pictures, instead of the study's.",
+)
+stand_ins_option = click.option(
+    "--stand-ins",
+    type=click.Choice(["never", "offline", "always"]),
+    default="never",
+    show_default=True,
+    help="When photographs of scikit-image stand in for the study's pictures.",
+)
+one_factor_option = click.option(
+    "--factor", type=float, default=None, help="Super-resolution factor. Default: the study's first."
+)
 _RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
     study_option,
     profile_option,
     click.option("--experiment", "experiments", multiple=True, help="Only this experiment; repeatable."),
     click.option("--image", "images", multiple=True, help="Only this image; repeatable."),
     click.option("--all-images", is_flag=True, help="Every experiment on every image."),
-    click.option(
-        "--images-from",
-        type=click.Path(path_type=Path),
-        default=None,
-        help="A folder of your own pictures, instead of the study's.",
-    ),
-    click.option(
-        "--stand-ins",
-        type=click.Choice(["never", "offline", "always"]),
-        default="never",
-        show_default=True,
-        help="When photographs of scikit-image stand in for the study's pictures.",
-    ),
+    images_from_option,
+    stand_ins_option,
     click.option(
         "--factors",
         "--factor",
@@ -218,18 +225,27 @@ def list_(study: Path) -> None:
 
 
 @cli.command("super-resolve")
-@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("picture", type=click.Path(path_type=Path), required=False)
 @click.option("--experiment", default="original", show_default=True, help="How to train.")
-@click.option("--factor", type=float, default=None, help="Default: the study's.")
+@click.option(
+    "--trained",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Train nothing: use this trained folder of the public SinGAN, and the picture it was trained on.",
+)
+@one_factor_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The enlarged picture.")
 @study_option
 @profile_option
 @click.option("--seed", type=SEED, default=None, help="Default: the study's first.")
 @device_option
 @store_option
+@click.pass_context
 def super_resolve(
-    picture: Path,
+    context: click.Context,
+    picture: Path | None,
     experiment: str,
+    trained: Path | None,
     factor: float | None,
     output: Path,
     study: Path,
@@ -238,9 +254,9 @@ def super_resolve(
     device: DeviceName,
     store: Path,
 ) -> None:
-    """Train on PICTURE and enlarge it."""
+    """Train on PICTURE and enlarge it. PICTURE may be left out with --trained, which has it."""
     from runner.images import load_own  # noqa: PLC0415
-    from runner.own_picture import check_output, enlarge  # noqa: PLC0415
+    from runner.own_picture import check_output, enlarge, enlarge_trained  # noqa: PLC0415
     from runner.plan import make_plan  # noqa: PLC0415
     from runner.request import checked_factor  # noqa: PLC0415
     from runner.select import choose, choose_profile  # noqa: PLC0415
@@ -248,19 +264,122 @@ def super_resolve(
     from runner.study import load_study  # noqa: PLC0415
 
     loaded = load_study(study)
+    factor = checked_factor(loaded.study.factor if factor is None else factor)
+    seed = loaded.study.seed if seed is None else seed
+    if trained is not None:
+        _refuse_given(context, ("experiment", "profile_name", "store"), "with --trained nothing is trained")
+        check_output(output, picture)
+        size = enlarge_trained(trained, picture, factor, seed, device, output)
+        click.echo(f"{output}: {size}, by what {trained} holds")
+        return
+    if picture is None:
+        raise click.UsageError("PICTURE is missing; only with --trained can it be left out", context)
     way, profile = choose(loaded.experiment, experiment, "--experiment"), choose_profile(loaded, profile_name)
     image = load_own(picture)
-    plan = make_plan(
-        profile,
-        [(way, image)],
-        factors=[checked_factor(loaded.study.factor if factor is None else factor)],
-        seeds=[loaded.study.seed if seed is None else seed],
-    )
+    plan = make_plan(profile, [(way, image)], factors=[factor], seeds=[seed])
     check_output(output, picture)
     opened = Store(store)
     opened.prepare()
     size = enlarge(plan, image, opened, device, output)
     click.echo(f"{output}: {size}, {profile.id} profile ({profile.epochs} epochs), {way.id}")
+
+
+def _refuse_given(context: click.Context, names: tuple[str, ...], why: str) -> None:
+    """Refuse options that were given but cannot apply."""
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        if parameter.name in names and given:
+            raise UserError(f"{parameter.opts[0]} cannot apply", right=f"leave it out: {why}")
+
+
+@cli.command("import-official")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--experiment", default="original", show_default=True, help="How it was trained.")
+@click.option(
+    "--profile", "profile_name", default="paper", show_default=True, help="How long it was trained."
+)
+@click.option("--image", default=None, help="Demand that it was trained on this image of the study.")
+@click.option("--name", default=None, help="The id of the picture if it is no image of the study.")
+@stand_ins_option
+@one_factor_option
+@click.option("--seed", type=SEED, default=None, help="Of super-resolution. Default: the study's first.")
+@device_option
+@study_option
+@store_option
+@results_option
+def import_official(
+    folder: Path,
+    experiment: str,
+    profile_name: str,
+    image: str | None,
+    name: str | None,
+    stand_ins: StandIns,
+    factor: float | None,
+    seed: int | None,
+    device: DeviceName,
+    study: Path,
+    store: Path,
+    results: Path,
+) -> None:
+    """Record what the trained FOLDER of the public SinGAN makes of its picture.
+
+    How it was trained is what you say of it; pages tell so. Nothing in the folder is executed.
+    """
+    from runner.identify import Wanted  # noqa: PLC0415
+    from runner.importing import ImportRequest  # noqa: PLC0415
+    from runner.importing import import_official as take_over  # noqa: PLC0415
+    from runner.progress import showing_progress  # noqa: PLC0415
+    from runner.store import Store  # noqa: PLC0415
+    from runner.worker import choose_device  # noqa: PLC0415
+
+    wanted = Wanted(image, name, stand_ins)
+    request = ImportRequest(folder, study, profile_name, experiment, wanted, factor, seed)
+    with showing_progress() as progress:
+        imported = take_over(request, results, Store(store), choose_device(device), progress)
+    click.echo(
+        f"{imported.foreign.name}: {len(imported.run.levels)} levels imported as {imported.run}, "
+        f"profile {profile_name}; recorded in {imported.record}"
+    )
+
+
+@cli.command("export-official")
+@click.option("--experiment", required=True, help="The experiment to export.")
+@click.option("--image", required=True, help="The image it was trained on.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="An empty or a new folder to write to."
+)
+@profile_option
+@images_from_option
+@stand_ins_option
+@one_factor_option
+@click.option("--seed", type=SEED, default=None, help="Of the training. Default: the study's first.")
+@study_option
+@store_option
+def export_official(
+    experiment: str,
+    image: str,
+    out: Path,
+    factor: float | None,
+    seed: int | None,
+    store: Path,
+    **choices: Any,
+) -> None:
+    """Write the levels of a finished run as a trained folder of the public SinGAN."""
+    from runner.exporting import export_official as write  # noqa: PLC0415
+    from runner.request import Request  # noqa: PLC0415
+    from runner.store import Store  # noqa: PLC0415
+
+    request = Request(
+        **choices,
+        experiments=(experiment,),
+        images=(image,),
+        all_images=True,
+        factors=() if factor is None else (factor,),
+        seeds=() if seed is None else (seed,),
+        say=_warn,
+    )
+    exported = write(request, Store(store), out)
+    click.echo(f"{out}: {exported.levels} levels of {exported.run}, profile {request.profile_name}")
 
 
 @cli.command("build-site")
@@ -364,21 +483,30 @@ def _print_plan(plan: Plan, store: Store, *, force: bool, detailed: bool) -> Non
 
 def main() -> None:
     """Entry point of `singan`: the one place that turns a `UserError` into a line and an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a name no terminal can show must not end a command
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False)
     except UserError as error:
-        click.echo(f"singan: {error}", err=True)
-        sys.exit(EXIT_USAGE)
+        _end(str(error))
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(EXIT_USAGE)
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "singan"
-        click.echo(f"singan: {error.format_message()} ({command} --help tells more)", err=True)
-        sys.exit(EXIT_USAGE)
+        _end(f"{error.format_message()} ({command} --help tells more)")
     except OSError as error:  # a name too long, a folder that may not be entered: whatever was not foreseen
-        click.echo(f"singan: {error.filename or 'system'}: {error.strerror or error}", err=True)
-        sys.exit(EXIT_USAGE)
+        _end(f"{error.filename or 'system'}: {error.strerror or error}")
+    except MemoryError:
+        _end("out of memory")
     except (click.Abort, KeyboardInterrupt):
-        click.echo("singan: stopped; the same command goes on from what is kept", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        _end("stopped; the same command goes on from what is kept", EXIT_INTERRUPTED)
+
+
+def _end(why: str, status: int = EXIT_USAGE) -> NoReturn:
+    """Leave with one line, whatever names are quoted in it."""
+    click.echo(f"singan: {' '.join(why.split())}", err=True)
+    sys.exit(status)

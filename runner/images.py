@@ -281,5 +281,10 @@ def load_own(path: Path) -> LoadedImage:
     """One picture of the user's."""
     pixels = read_picture(path)
     check_trainable(Size(*pixels.shape[:2]), str(path))
-    slug = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:60] or "picture"
-    return LoadedImage(slug, path.stem, pixels, is_own=True)
+    title = os.fsencode(path.stem).decode("utf-8", "replace")  # a name in another encoding is no text
+    return LoadedImage(id_of(title), title, pixels, is_own=True)
+
+
+def id_of(title: str) -> str:
+    """An id made of a title: in lower case, with - for anything unusual."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "picture"

@@ -1,4 +1,4 @@
-"""Enlarge one's own picture: a plan of a single run whose result is a file, not a record."""
+"""Enlarge one's own picture, by a single run or by levels trained elsewhere: a file, not a record."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
-from runner.images import LoadedImage
+from runner.images import LoadedImage, read_picture
 from runner.interrupt import interruptible
-from runner.plan import Plan
+from runner.plan import Plan, super_resolution
 from runner.progress import showing_progress
 from runner.store import Store
 from singan.errors import UserError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.worker import DeviceName
 
 
-def check_output(output: Path, picture: Path) -> None:
+def check_output(output: Path, picture: Path | None) -> None:
     """Refuse an output that could not or should not be written, before training; raises `UserError`."""
     if not _is_writable(output.suffix.lower()):
         raise UserError(
@@ -31,7 +31,7 @@ def check_output(output: Path, picture: Path) -> None:
     try:
         folder = output.resolve().parent
         reason = "is a folder" if output.is_dir() else None
-        if output.resolve() == picture.resolve():
+        if picture is not None and output.resolve() == picture.resolve():
             reason = "is the picture itself, which would be lost"
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             reason = "lies in no folder that can be written"
@@ -69,7 +69,42 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
         reason = execution.carry_out(run)
     if reason is not None:
         raise UserError(reason, where=str(run))
-    picture = stored_picture(store, run.output.key)
+    return _save(stored_picture(store, run.output.key), output)
+
+
+def enlarge_trained(
+    folder: Path, picture: Path | None, factor: float, seed: int, device: DeviceName, output: Path
+) -> Size:
+    """Enlarge the picture that a folder of the public implementation was trained on.
+
+    Trains nothing and keeps nothing; returns the result's size. Raises `UserError` when the folder cannot be
+    read, or was trained on another picture than the one given.
+    """
+    from runner.foreign import read_foreign  # noqa: PLC0415
+    from runner.worker import choose_device  # noqa: PLC0415
+
+    foreign = read_foreign(folder)
+    if picture is not None and not foreign.was_trained_on(read_picture(picture)):
+        raise UserError(
+            f"is not the picture that {folder} was trained on",
+            where=str(picture),
+            right=f"that one has {foreign.picture.size} pixels; leave PICTURE out to enlarge it",
+        )
+    task = super_resolution(foreign.levels[-1].key, factor, seed)
+    with showing_progress() as progress:
+        label = f"{foreign.name}, super-resolution x{factor:g}"
+        progress.start(label, 1.0)
+
+        def show(done: int, steps: int) -> None:
+            if progress.wants_update():
+                progress.update(done / steps, f"step {done} of {steps}")
+
+        enlarged = foreign.enlarge(task, foreign.picture, choose_device(device), show)
+        progress.finish("super-resolved")
+    return _save(PIL.Image.fromarray(enlarged.pixels), output)
+
+
+def _save(picture: PIL.Image.Image, output: Path) -> Size:
     try:
         picture.save(output)
     except OSError as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import safetensors.numpy
+from pydantic import ValidationError
 
 from runner.encode import lossless_webp
 from runner.images import LoadedImage
@@ -29,7 +31,7 @@ from runner.results import (
     factor_name,
     run_name,
 )
-from runner.store import HISTORY, PICTURE, Entry, Store
+from runner.store import HISTORY, PICTURE, DamagedError, Entry, Kind, Store
 from runner.study import Profile
 from singan.geometry import sr_output_size
 from singan.level import LOSS_NAMES
@@ -92,18 +94,38 @@ def record_run(
 ) -> None:
     """Record a finished run and its levels. Raises `UserError` when the store has lost some of it."""
     for key in run.levels:
-        _record_level(results, plan.levels[key], _entry(store.find("levels", key)))
-    entry = _entry(store.find("outputs", run.output.key))
+        _record_level(results, plan.levels[key], _entry(store, "levels", key))
     name = run_name(run.experiment.id, run.image, run.factor, run.seed)
-    output = Output(
-        picture=Picture(file=f"{name}.webp", width=entry.facts["width"], height=entry.facts["height"]),
-        seconds=entry.facts["seconds"],
-        metrics=measured.metrics,
-        draws=measured.draws,
-        provenance=entry.provenance,
-    )
-    record = _run_record(run, run.levels, command).model_copy(update={"output": output})
-    results.write(name, record, {f"{name}.webp": partial(entry.read, PICTURE)})
+    _write_with_output(results, name, _run_record(run, run.levels, command), run, store, measured)
+
+
+def record_imported(
+    results: Results, run: Run, folder: str, store: Store, command: str, measured: Measured
+) -> None:
+    """Record what levels that were trained elsewhere make of the picture; of the levels nothing is known."""
+    record = _run_record(run, (), command).model_copy(update={"imported_from": folder})
+    _write_with_output(results, imported_name(run), record, run, store, measured)
+
+
+def imported_name(run: Run) -> str:
+    """Where the record of an imported run lies: beside those of runs trained here, and of other folders."""
+    return f"{run_name(run.experiment.id, run.image, run.factor, run.seed)}-imported-{run.output.top[:8]}"
+
+
+def _write_with_output(
+    results: Results, name: str, record: RunRecord, run: Run, store: Store, measured: Measured
+) -> None:
+    entry = _entry(store, "outputs", run.output.key)
+    with _facts_of(entry) as facts:
+        output = Output(
+            picture=Picture(file=f"{name}.webp", width=facts["width"], height=facts["height"]),
+            seconds=facts["seconds"],
+            metrics=measured.metrics,
+            draws=measured.draws,
+            provenance=entry.provenance,
+        )
+    complete = record.model_copy(update={"output": output})
+    results.write(name, complete, {f"{name}.webp": partial(entry.read, PICTURE)})
 
 
 def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
@@ -113,7 +135,10 @@ def record_failure(results: Results, run: Run, plan: Plan, store: Store, command
         entry = store.find("levels", key)
         if entry is None:
             break
-        _record_level(results, plan.levels[key], entry)
+        try:
+            _record_level(results, plan.levels[key], entry)
+        except DamagedError:
+            break
         finished.append(key)
     failed = _run_record(run, tuple(finished), command).model_copy(
         update={"status": "failed", "reason": reason}
@@ -151,20 +176,21 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
         width=level.size.width,
         height=level.size.height,
     )
-    record = LevelRecord(
-        key=level.key,
-        level=level.level,
-        width=level.size.width,
-        height=level.size.height,
-        base_width=level.settings.base_width,
-        epochs_planned=level.settings.epochs,
-        epochs_done=epochs_done,
-        loss_epochs=tuple(shown),
-        losses=losses,
-        snapshots=snapshots,
-        provenance=entry.provenance,
-        **entry.facts,
-    )
+    with _facts_of(entry) as facts:
+        record = LevelRecord(
+            key=level.key,
+            level=level.level,
+            width=level.size.width,
+            height=level.size.height,
+            base_width=level.settings.base_width,
+            epochs_planned=level.settings.epochs,
+            epochs_done=epochs_done,
+            loss_epochs=tuple(shown),
+            losses=losses,
+            snapshots=snapshots,
+            provenance=entry.provenance,
+            **facts,
+        )
     results.write(f"levels/{level.key}", record, {file: partial(lossless_webp, sheet)})
 
 
@@ -186,6 +212,18 @@ def _significant(value: float) -> float:
     return float(f"{value:.5g}") if math.isfinite(value) else value
 
 
-def _entry(entry: Entry | None) -> Entry:
-    assert entry is not None, "recorded only once the work is in the store"
+def _entry(store: Store, kind: Kind, key: str) -> Entry:
+    """An entry there was a moment ago; raises `DamagedError` if it is gone, so that it is made again."""
+    entry = store.find(kind, key)
+    if entry is None:
+        raise DamagedError(store.root / kind / key, "is no longer whole")
     return entry
+
+
+@contextmanager
+def _facts_of(entry: Entry) -> Iterator[Mapping[str, Any]]:
+    """The facts of an entry; what no record can be made of raises `DamagedError`: they have no checksum."""
+    try:
+        yield entry.facts
+    except (LookupError, TypeError, ValidationError):
+        raise DamagedError(entry.folder, "does not say what it should", "entry.json") from None

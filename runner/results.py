@@ -4,6 +4,7 @@
     results/<profile>/images/<image>.json           and its enlarged inputs
     results/<profile>/levels/<key>.json             losses, timing and snapshots of a level; runs share levels
     results/<profile>/runs/<experiment>/<image>/x8-seed0.json
+    results/<profile>/runs/<experiment>/<image>/x8-seed0-imported-<key>.json   trained elsewhere
 
 A record holds no clock but the ones of the work it records, so writing it again changes nothing. This module
 never imports torch: the site is rendered from here.
@@ -13,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from runner.files import write_atomically
+from runner.files import read_file, write_atomically
 from singan.errors import UserError
 
 RECORD_VERSION = 1
@@ -30,6 +31,16 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$", max_length=64)]
+"""An id of which pages make a file name: nothing in it leads to another folder."""
+
+# Bounds far beyond what is ever recorded: a damaged number must not fill the memory or fail in a page.
+Side = Annotated[int, Field(ge=1, le=100_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+LevelIndex = Annotated[int, Field(ge=0, le=99)]
+
 Metrics = Mapping[str, float | None]
 """By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
 
@@ -38,8 +49,8 @@ class Picture(Record):
     """A picture file, named relative to the profile's folder; sides in pixels."""
 
     file: str
-    width: int
-    height: int
+    width: Side
+    height: Side
 
 
 class Provenance(Record):
@@ -49,7 +60,7 @@ class Provenance(Record):
     """UTC, ISO 8601, seconds."""
     machine: str
     device: str
-    threads: int
+    threads: Count
     singan: str
     commit: str | None
     torch: str
@@ -63,19 +74,19 @@ class ProfileRecord(Record):
     id: str
     title: str
     note: str
-    epochs: int
-    base_width: int
+    epochs: Positive
+    base_width: Positive
 
 
 class ImageRecord(Record):
     """An image as it was trained on. The source picture itself is not published, only enlarged inputs."""
 
     version: Literal[1] = 1
-    id: str
+    id: Name
     title: str
     credit: str | None
-    width: int
-    height: int
+    width: Side
+    height: Side
     pixels_sha256: str
     stand_in: str | None
     """What stood in for the study's image when that could not be had; such a run says nothing about it."""
@@ -93,9 +104,15 @@ class Snapshots(Record):
     """One sheet of pictures, each `width` x `height`: a column an epoch, G(z*) above, the fake below."""
 
     sheet: Picture
-    epochs: tuple[int, ...]
-    width: int
-    height: int
+    epochs: tuple[Count, ...]
+    width: Side
+    height: Side
+
+    @model_validator(mode="after")
+    def _sheet_fits(self) -> Self:
+        if (self.sheet.width, self.sheet.height) != (len(self.epochs) * self.width, 2 * self.height):
+            raise ValueError("the sheet is not of the size of its pictures")
+        return self
 
 
 class LevelRecord(Record):
@@ -103,16 +120,16 @@ class LevelRecord(Record):
 
     version: Literal[1] = 1
     key: str
-    level: int
-    width: int
-    height: int
-    base_width: int
-    epochs_planned: int
-    epochs_done: int
+    level: LevelIndex
+    width: Side
+    height: Side
+    base_width: Positive
+    epochs_planned: Positive
+    epochs_done: Count
     stopped_early: bool
-    seconds: float
+    seconds: Seconds
     noise_amplitude: float
-    loss_epochs: tuple[int, ...]
+    loss_epochs: tuple[Count, ...]
     losses: Mapping[str, tuple[float, ...]]
     snapshots: Snapshots
     provenance: Provenance
@@ -131,7 +148,7 @@ class Output(Record):
     """A super-resolved picture."""
 
     picture: Picture
-    seconds: float
+    seconds: Seconds
     metrics: Metrics
     draws: tuple[Draw, ...] = ()
     provenance: Provenance
@@ -156,6 +173,10 @@ class RunRecord(Record):
     levels: tuple[str, ...]
     """Keys of its levels, coarsest first; for a failed run those that were finished."""
     output: Output | None = None
+    imported_from: str | None = None
+    """Folder it was imported from, by its name: it was trained elsewhere, and nothing is known of its levels.
+    Experiment, settings and profile are then what the one who imported it says; the seed is that of the noise
+    of super-resolution."""
     command: str
     """Reproduces it."""
 
@@ -235,7 +256,7 @@ def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[Re
 
 def _read(path: Path, kind: type[RecordType]) -> RecordType:
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(read_file(path))
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except ValidationError as error:

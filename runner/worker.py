@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import PIL.Image
@@ -20,7 +20,7 @@ import torch
 
 import singan
 from runner.encode import lossless_webp
-from runner.images import LoadedImage
+from runner.images import LoadedImage, Pixels
 from runner.plan import LevelTraining, SuperResolution
 from runner.results import Provenance
 from runner.store import HISTORY, PICTURE, WEIGHTS, DamagedError, Store
@@ -62,9 +62,9 @@ def train_task(
     Raises `UserError` when training diverges, `DamagedError` when what it builds on cannot be trusted, and
     `InterruptedTrainingError` when `watch` stops it.
     """
-    pyramid = _pyramid(image, task.geometry, device)
+    pyramid = untrained_pyramid(image, task.geometry, device)
     for key in below:
-        pyramid = pyramid.with_level(_load(store, key, device))
+        pyramid = pyramid.with_level(stored_level(store, key, device))
     what = LevelTask(task.feed, task.stop, task.settings, task.seed, image.digest)
     trained, history = train_level(pyramid, what, PlainEngine(), _Kept(store, task.key, watch))
     _store_level(store, task, trained, history, device)
@@ -131,8 +131,27 @@ def super_resolve_task(
     observe: StepObserver,
 ) -> None:
     """Super-resolve the image with a stored last level, and store the picture."""
-    top = _load(store, task.top, device)
-    working = _pyramid(image, geometry, device).reals[-1]
+    top = stored_level(store, task.top, device)
+    store_output(task, super_resolved(task, top, geometry, image, device, observe), store, device)
+
+
+class Enlarged(NamedTuple):
+    """A super-resolved picture, and how long it took."""
+
+    pixels: Pixels
+    seconds: float
+
+
+def super_resolved(
+    task: SuperResolution,
+    top: TrainedLevel,
+    geometry: PyramidGeometry,
+    image: LoadedImage,
+    device: torch.device,
+    observe: StepObserver,
+) -> Enlarged:
+    """Super-resolve the image with its last level; raises `UserError` when the numbers run away."""
+    working = untrained_pyramid(image, geometry, device).reals[-1]
     purpose = ("super-resolution", task.draw) if task.draw else ("super-resolution",)
     noise = stream(task.seed, image.digest, *purpose, device=device)
     started = time.perf_counter()
@@ -141,6 +160,12 @@ def super_resolve_task(
     seconds = time.perf_counter() - started
     if not bool(torch.isfinite(enlarged).all()):
         raise UserError("the super-resolved picture is not finite")
+    return Enlarged(pixels, seconds)
+
+
+def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, device: torch.device) -> None:
+    """Store a super-resolved picture."""
+    pixels, seconds = enlarged
     store.add(
         "outputs",
         task.key,
@@ -174,11 +199,13 @@ def provenance(device: torch.device) -> Provenance:
     )
 
 
-def _pyramid(image: LoadedImage, geometry: PyramidGeometry, device: torch.device) -> Pyramid:
+def untrained_pyramid(image: LoadedImage, geometry: PyramidGeometry, device: torch.device) -> Pyramid:
+    """The pyramid of an image, none of its levels trained."""
     return build_pyramid(to_tensor(image.pixels, device=device), geometry)
 
 
-def _load(store: Store, key: str, device: torch.device) -> TrainedLevel:
+def stored_level(store: Store, key: str, device: torch.device) -> TrainedLevel:
+    """A level out of the store; raises `UserError` if it is not there, `DamagedError` if it is not whole."""
     entry = store.find("levels", key)
     if entry is None:
         raise UserError(f"level {key[:8]} is gone from the store", where=str(store.root))

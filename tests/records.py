@@ -59,6 +59,9 @@ class Synthetic:
     reason: str = "out of memory"
     left_out: Collection[tuple[str, str]] = ()
     """Runs that were not run."""
+    imported: Collection[tuple[str, str]] = ()
+    """Runs that were trained elsewhere, beside or instead of those trained here."""
+    imported_from: str = "trained"
     stand_ins: Collection[str] = ()
     """Images a photograph stood in for."""
     seeds: tuple[int, ...] = (0,)
@@ -80,6 +83,8 @@ def write_results(root: Path, study: Study, what: Synthetic | None = None) -> Re
             if planned and (experiment.id, image.id) not in what.left_out:
                 for seed in what.seeds:
                     _write_run(results, study, experiment, image, seed, what)
+            if (experiment.id, image.id) in what.imported:
+                _write_imported(results, study, experiment, image, what)
     return results
 
 
@@ -154,6 +159,29 @@ def _write_run(
         levels=keys,
         output=output,
         command=what.command,
+    )
+    results.write(name, record)
+
+
+def _write_imported(
+    results: Results, study: Study, experiment: Experiment, image: StudyImage, what: Synthetic
+) -> None:
+    name = f"{run_name(experiment.id, image.id, study.study.factor, 0)}-imported-0123abcd"
+    sheet = _publish(
+        results, f"{name}.webp", picture(_output_size(study, image, what), image.id, "elsewhere")
+    )
+    record = RunRecord(
+        experiment=experiment.id,
+        image=image.id,
+        seed=0,
+        factor=factor_name(study.study.factor),
+        status="done",
+        pixels_sha256=_pixels_sha256(image),
+        settings=experiment.in_words,
+        levels=(),
+        output=Output(picture=sheet, seconds=1.25, metrics=_metrics(name), provenance=MACHINE),
+        imported_from=what.imported_from,
+        command="singan import-official FOLDER",
     )
     results.write(name, record)
 

@@ -1,66 +1,37 @@
 from __future__ import annotations
 
-import io
 import os
-import pickle
 import shutil
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tiny import CPU, picture, same_state, state_of, tiny_pyramid, trained_level
+from official_folders import (
+    FILES,
+    ONE_OF_EACH,
+    PYRAMID,
+    SMALL,
+    assert_equal_pyramids,
+    assert_refused,
+    change,
+    holding,
+    loaded,
+    saved,
+    trained_pyramid,
+)
+from tiny import CPU, same_state, state_of, tiny_pyramid, trained_level
 from torch import Tensor
 
 from singan.errors import UserError
-from singan.geometry import PyramidGeometry, Size, pyramid_geometry
+from singan.geometry import PyramidGeometry, Size
 from singan.official import read_official, write_official
-from singan.pyramid import Pyramid, build_pyramid
 from singan.superres import super_resolve
-
-few = settings(deadline=None, max_examples=15)
-"""A whole folder is read for every example."""
-
-FILES = (
-    "0/netG.pth",
-    "0/netD.pth",
-    "0/z_opt.pth",
-    "1/netG.pth",
-    "1/netD.pth",
-    "1/z_opt.pth",
-    "NoiseAmp.pth",
-    "Zs.pth",
-    "reals.pth",
-)
-"""Everything in a folder of two levels."""
-
-ONE_OF_EACH = ("0/netG.pth", "0/netD.pth", "0/z_opt.pth", "NoiseAmp.pth", "Zs.pth", "reals.pth")
-"""Level 1 is read as level 0 is."""
 
 BLOCKS = ("head", "body.block1", "body.block2", "body.block3")
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
-SMALL = Size(24, 20)
-"""Of two levels, 18x22 and 20x24."""
-
-
-def trained_pyramid(image: Size = SMALL, *, dtype: torch.dtype = torch.float32, widths: str = "") -> Pyramid:
-    """A pyramid with the sizes of algorithm.md 1 whose levels look trained."""
-    pyramid = build_pyramid(picture(image, dtype=dtype), pyramid_geometry(image, 8))
-    for n, size in enumerate(pyramid.geometry.sizes):
-        width = int(widths[n]) if widths else 2
-        pyramid = pyramid.with_level(trained_level(n, size, width=width, dtype=dtype))
-    return pyramid
-
-
-PYRAMID = trained_pyramid()
 
 
 @pytest.fixture(scope="module")
@@ -84,76 +55,6 @@ def without_netd(tmp_path_factory: pytest.TempPathFactory, original: Path) -> Pa
 def trained(original: Path, tmp_path: Path) -> Path:
     """A copy to spoil."""
     return Path(shutil.copytree(original, tmp_path / "trained"))
-
-
-@contextmanager
-def holding(folder: Path, name: str, data: bytes) -> Iterator[None]:
-    """Other contents in one file, for a while."""
-    path = folder / name
-    before = path.read_bytes()
-    path.write_bytes(data)
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
-
-
-def saved(numbers: object, *, old_format: bool = True) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(numbers, buffer, _use_new_zipfile_serialization=not old_format)
-    return buffer.getvalue()
-
-
-def loaded(path: Path) -> Any:
-    return torch.load(path, weights_only=True)
-
-
-def zipped(pickled: bytes, *, compression: int = zipfile.ZIP_STORED) -> bytes:
-    """A file of the present format with this pickle in it, as `torch.save` would pack it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        archive.writestr("archive/data.pkl", pickled)
-        archive.writestr("archive/byteorder", "little")
-        archive.writestr("archive/data/0", torch.arange(4.0).numpy().tobytes())
-        archive.writestr("archive/version", "3\n")
-    return buffer.getvalue()
-
-
-def change(path: Path, how: Callable[[Any], Any]) -> None:
-    path.write_bytes(saved(how(loaded(path))))
-
-
-def refusal_of(folder: Path) -> str | None:
-    """How a folder is refused, checked to be one short line about a file of it; None if it is read."""
-    try:
-        read_official(folder, CPU)
-    except UserError as error:
-        text = str(error)
-    else:
-        return None
-    assert text.isprintable()
-    assert text.startswith(f"{folder}/")
-    said = text.removeprefix(f"{folder}/")
-    assert len(said) < 200
-    return said
-
-
-def assert_refused(folder: Path, name: str, saying: str = "") -> None:
-    said = refusal_of(folder)
-    assert said is not None
-    assert said.startswith(f"{name}: ")
-    assert saying in said
-
-
-def assert_equal_pyramids(one: Pyramid, other: Pyramid) -> None:
-    assert one.geometry == other.geometry
-    assert len(one.levels) == len(other.levels)
-    assert all(map(torch.equal, one.reals, other.reals))
-    for mine, theirs in zip(one.levels, other.levels, strict=True):
-        assert mine.noise_amplitude == theirs.noise_amplitude
-        assert torch.equal(mine.anchor_noise, theirs.anchor_noise)
-        assert same_state(mine.generator.state_dict(), theirs.generator.state_dict())
-        assert same_state(mine.discriminator.state_dict(), theirs.discriminator.state_dict())
 
 
 # Round trip
@@ -586,242 +487,6 @@ def test_noise_that_contradicts_itself_is_refused(trained: Path) -> None:
 def test_image_out_of_range_is_refused(trained: Path) -> None:
     change(trained / "reals.pth", lambda reals: [reals[0], reals[1] + 0.5])
     assert_refused(trained, "reals.pth", "image 1 is not within [-1, 1]")
-
-
-# Damage
-
-
-def positions(length: int, count: int) -> list[int]:
-    """Places in a file: spread over it, and more of them at its start and end, where the structure is."""
-    ends = {*range(0, 300, 29), length - 20, length - 1}
-    return sorted({*range(0, length, max(1, length // count)), *(at for at in ends if at < length)})
-
-
-QUICK = [name for name in ONE_OF_EACH if name != "0/netD.pth"]
-
-
-@pytest.mark.parametrize("old_format", [True, False], ids=["old", "zip"])
-@pytest.mark.parametrize("name", QUICK)
-def test_flipped_byte_never_surprises(without_netd: Path, name: str, old_format: bool) -> None:
-    data = saved(loaded(without_netd / name), old_format=old_format)
-    for number, position in enumerate(positions(len(data), 8)):
-        spoilt = bytearray(data)
-        spoilt[position] ^= (0x01, 0x80, 0xFF)[number % 3]
-        with holding(without_netd, name, bytes(spoilt)):
-            assert refusal_of(without_netd) is not None
-
-
-@few
-@given(name=st.sampled_from(ONE_OF_EACH), at=st.floats(0, 1), mask=st.integers(1, 255))
-def test_flipped_byte_is_refused_or_changes_a_number(original: Path, name: str, at: float, mask: int) -> None:
-    spoilt = bytearray((original / name).read_bytes())
-    spoilt[int(at * (len(spoilt) - 1))] ^= mask
-    with holding(original, name, bytes(spoilt)):
-        refusal_of(original)
-
-
-@pytest.mark.parametrize("old_format", [True, False], ids=["old", "zip"])
-@pytest.mark.parametrize("name", QUICK)
-def test_truncated_file_is_refused(without_netd: Path, name: str, old_format: bool) -> None:
-    data = saved(loaded(without_netd / name), old_format=old_format)
-    for length in positions(len(data), 10):
-        with holding(without_netd, name, data[:length]):
-            assert_refused(without_netd, name)
-
-
-@few
-@given(
-    name=st.sampled_from(ONE_OF_EACH), data=st.binary(max_size=300), start=st.sampled_from([b"", b"PK\3\4"])
-)
-def test_garbage_is_refused(original: Path, name: str, data: bytes, start: bytes) -> None:
-    with holding(original, name, start + data):
-        assert_refused(original, name)
-
-
-@few
-@given(
-    name=st.sampled_from(["0/netG.pth", "NoiseAmp.pth", "Zs.pth", "reals.pth"]),
-    at=st.floats(0, 1),
-    inserted=st.binary(max_size=12),
-    removed=st.integers(0, 12),
-    old_format=st.booleans(),
-)
-def test_bytes_put_in_or_left_out_never_surprise(
-    original: Path, name: str, at: float, inserted: bytes, removed: int, old_format: bool
-) -> None:
-    data = saved(loaded(original / name), old_format=old_format)
-    position = int(at * len(data))
-    with holding(original, name, data[:position] + inserted + data[position + removed :]):
-        refusal_of(original)
-
-
-structures = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3) | st.tuples(inner)
-    ),
-)
-
-
-@few
-@given(name=st.sampled_from(ONE_OF_EACH), numbers=structures, old_format=st.booleans())
-def test_anything_else_that_torch_saves_is_refused(
-    original: Path, name: str, numbers: object, old_format: bool
-) -> None:
-    with holding(original, name, saved(numbers, old_format=old_format)):
-        assert_refused(original, name)
-
-
-@few
-@given(opcodes=st.binary(max_size=60))
-def test_pickle_of_random_opcodes_is_refused(original: Path, opcodes: bytes) -> None:
-    with holding(original, "reals.pth", zipped(b"\x80\x02" + opcodes + b".")):
-        assert_refused(original, "reals.pth")
-
-
-# Malice
-
-
-class Payload:
-    """Runs a command when unpickled."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.system, (f"touch '{self.marker}'",)
-
-
-def payloads(marker: Path, like: object) -> dict[str, bytes]:
-    """The same payload in every wrapping that might be unpickled, alone and among honest numbers."""
-    wrapped = [like, Payload(marker)]
-    return {
-        "protocol 0": pickle.dumps(Payload(marker), 0),
-        "protocol 2": pickle.dumps(Payload(marker), 2),
-        "protocol 5": pickle.dumps(Payload(marker), 5),
-        "protocol 2, zip": zipped(pickle.dumps(Payload(marker), 2)),
-        "protocol 5, zip": zipped(pickle.dumps(Payload(marker), 5)),  # names what it runs in another way
-        "old": saved(Payload(marker)),
-        "zip": saved(Payload(marker), old_format=False),
-        "old, among others": saved(wrapped),
-        "zip, among others": saved(wrapped, old_format=False),
-    }
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_payload_is_refused_and_not_carried_out(original: Path, tmp_path: Path, name: str) -> None:
-    marker = tmp_path / "marker"
-    for what, data in payloads(marker, loaded(original / name)).items():
-        with holding(original, name, data):
-            assert_refused(original, name, "damaged" if "protocol 5" in what else "'posix.system'")
-        assert not marker.exists(), what
-
-
-def test_the_payload_would_have_worked(tmp_path: Path) -> None:
-    pickle.loads(pickle.dumps(Payload(tmp_path / "marker")))
-    assert (tmp_path / "marker").exists()
-
-
-def test_pickled_modules_are_never_opened(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    marker = tmp_path / "marker"
-    (trained / "Gs.pth").write_bytes(saved(Payload(marker)))
-    opened: list[str] = []
-    open_path = Path.open
-
-    def watched(path: Path, *args: Any, **kwargs: Any) -> Any:
-        opened.append(str(path.relative_to(trained)))
-        return open_path(path, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", watched)
-        pyramid = read_official(trained, CPU)
-    assert sorted(opened) == sorted(FILES)
-    assert_equal_pyramids(pyramid, PYRAMID)
-    assert not marker.exists()
-
-
-def test_environment_cannot_make_it_unpickle(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
-    (trained / "reals.pth").write_bytes(saved(Payload(tmp_path / "marker")))
-    assert_refused(trained, "reals.pth")
-    with torch.serialization.safe_globals([os.system]):
-        assert_refused(trained, "reals.pth")
-    assert not (tmp_path / "marker").exists()
-
-
-STORAGE = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04tQ"
-HOOKS = b"\x89ccollections\nOrderedDict\n)R"
-LONG_TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE + b"K\0(%b%b%b%bt(%bt" + HOOKS + b"tR"
-HUGE = LONG_TENSOR % (b"K\x01", b"K\x03", b"J\0\0\1\0", b"J\0\0\1\0", b"K\0K\0K\0K\0")
-HONEST = LONG_TENSOR % (b"K\x01", b"K\x01", b"K\x02", b"K\x02", b"K\x04K\x04K\x02K\x01")
-
-
-def test_the_hand_made_tensors_are_what_they_should_be() -> None:
-    # 2^32 numbers, all of them the same four bytes.
-    huge = torch.load(io.BytesIO(zipped(b"\x80\x02" + HUGE + b".")), weights_only=True)
-    assert tuple(huge.shape) == (1, 3, 2**16, 2**16)
-    honest = torch.load(io.BytesIO(zipped(b"\x80\x02" + HONEST + b".")), weights_only=True)
-    assert honest.tolist() == [[[[0, 1], [2, 3]]]]
-
-
-@pytest.mark.parametrize(
-    ("pickled", "saying"),
-    [
-        # Hashing it overflows the stack of the process.
-        pytest.param(b"})" + b"\x85" * 2**20 + b"K\1s.", "too complex", id="deep tuple as a key"),
-        pytest.param(b"]" * 2**20 + b"a" * (2**20 - 1) + b".", "too complex", id="deep list"),
-        # Each list holds the one before twice: writing it out, as an error message would, takes 2^60 steps.
-        pytest.param(
-            b"]q\0" + b"".join(b"](h%ch%ceq%c" % (n, n, n + 1) for n in range(60)) + b")R.",
-            "in several places",
-            id="doubling lists",
-        ),
-        pytest.param(b"]q\0h\0a.", "in several places", id="list in itself"),
-        pytest.param(b"](" + HUGE + HUGE + b"e.", "more numbers than", id="huge tensor of four numbers"),
-        pytest.param(
-            b"cbuiltins\nbytearray\n\x8a\6" + (2**40).to_bytes(6, "little") + b"\x85R.",
-            "'builtins.bytearray'",
-            id="reserve a terabyte",
-        ),
-        pytest.param(b"cos\x1b[31m\nsystem\n)R.", r"\x1b[31m", id="escape sequence"),
-        pytest.param(b"c" + b"a" * 9999 + b"\nb\n)R.", "'aaaa", id="long name"),
-        pytest.param(b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n)R.", "'torch._utils._reb", id="meta"),
-    ],
-)
-@pytest.mark.parametrize("name", ["reals.pth", "0/netG.pth"])
-def test_malicious_structure_is_refused(original: Path, name: str, pickled: bytes, saying: str) -> None:
-    for data in (zipped(b"\x80\x02" + pickled), b"\x80\x02" + pickled):
-        if HUGE in pickled and not data.startswith(b"PK"):
-            continue
-        with holding(original, name, data):
-            assert_refused(original, name, saying)
-
-
-def test_records_that_unfold_into_more_are_refused(original: Path) -> None:
-    bomb = zipped(b"\x80\x02]." + bytes(2**24), compression=zipfile.ZIP_DEFLATED)
-    assert len(bomb) < 2**16
-    with holding(original, "reals.pth", bomb):
-        assert_refused(original, "reals.pth", "damaged")
-
-
-def test_torchscript_is_refused(original: Path, recwarn: pytest.WarningsRecorder) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in ("data.pkl", "constants.pkl", "code/module.py", "version"):
-            archive.writestr(f"archive/{name}", b"\x80\x02]." if name == "data.pkl" else b"3\n")
-    with holding(original, "reals.pth", buffer.getvalue()):
-        assert_refused(original, "reals.pth", "damaged")
-    assert not list(recwarn)
-
-
-def test_absurdly_large_file_is_not_read(trained: Path) -> None:
-    with (trained / "Zs.pth").open("wb") as file:
-        file.truncate(2**40)
-    assert_refused(trained, "Zs.pth", "is larger than 64 MiB")
 
 
 # Writing

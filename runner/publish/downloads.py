@@ -61,6 +61,7 @@ def _run_row(cell: Cell, run: Run, data: SiteData) -> Row:
         "group": cell.experiment.group,
         "image": record.image,
         "stand_in": cell.image.stand_in,
+        "imported_from": record.imported_from,
         "profile": data.profile.id,
         "epochs": data.profile.epochs,
         "factor": record.factor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from runner.publish.check import Inspector
@@ -108,7 +109,7 @@ class _Gathering:
         )
 
     def _known_runs(self, records: Iterable[RunRecord]) -> _Runs:
-        """Runs of the study's experiments and images, those of its own factor and seed first."""
+        """Runs of the study's experiments and images: its own factor and seed first, imported runs last."""
         runs: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
         for record in records:
             if record.experiment not in self.study.experiment:
@@ -130,10 +131,11 @@ class _Gathering:
         image = self.image_records.get(record.image)
         return image is not None and image.pixels_sha256 != record.pixels_sha256
 
-    def _preference(self, record: RunRecord) -> tuple[bool, int, str, int]:
+    def _preference(self, record: RunRecord) -> tuple[bool, bool, int, str, int]:
         about = self.study.study
         own = record.factor == factor_name(about.factor) and record.seed == about.seed
-        return not own, len(record.factor), record.factor, record.seed
+        imported = record.imported_from is not None
+        return imported, not own, len(record.factor), record.factor, record.seed
 
     def _note_unknown_images(self) -> None:
         for name in sorted(set(self.image_records) - set(self.shown)):
@@ -176,7 +178,8 @@ class _Gathering:
     def _run(self, record: RunRecord, experiment: Experiment, image: ImageData) -> Run:
         known = [self.level_records[key] for key in record.levels if key in self.level_records]
         missing = len(record.levels) - len(known)
-        name = f"{record.experiment} on {record.image} ({record.factor}, seed {record.seed})"
+        origin = "" if record.imported_from is None else ", imported"
+        name = f"{record.experiment} on {record.image} ({record.factor}, seed {record.seed}{origin})"
         if missing:
             self.notes.append(f"{name}: {missing} of {len(record.levels)} levels have no record")
         levels = tuple(self._level(level, record, image.stand_in) for level in known)
@@ -201,7 +204,8 @@ class _Gathering:
             found.append(f"another setting of {', '.join(changed)} than the study has now")
         if not found:
             return ""
-        warning = f"trained with {'; '.join(found)}"
+        said = "" if record.imported_from is None else "said to have been "
+        warning = f"{said}trained with {'; '.join(found)}"
         self.notes.append(f"{name}: {warning}")
         return warning
 
@@ -211,7 +215,8 @@ class _Gathering:
         if record.output is None:
             self.notes.append(f"{name}: done, but without an output")
             return Slot(None, "no output was recorded")
-        return self.inspector.slot(record.output.picture, "", stand_in)
+        slot = self.inspector.slot(record.output.picture, "", stand_in)
+        return replace(slot, is_imported=record.imported_from is not None)
 
     def _level(self, level: LevelRecord, run: RunRecord, stand_in: str | None) -> Level:
         others = tuple(name for name in self.users[level.key] if name != run.experiment)
@@ -222,10 +227,14 @@ class _Gathering:
         return trained(known, complete=record.status == "done" and len(known) == len(record.levels))
 
     def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
-        """The original on the same image: with the run's seed and factor if there is one, else the first."""
-        originals = self.runs.get((self.study.original.id, image.image.id), ())
+        """The original on the same image: with the run's seed and factor if there is one, else the first.
+
+        Of one that was trained elsewhere no times are known.
+        """
+        found = self.runs.get((self.study.original.id, image.image.id), ())
+        originals = [original for original in found if original.imported_from is None]
         same = [o for o in originals if run and (o.factor, o.seed) == (run.factor, run.seed)]
-        shown = (same or list(originals))[:1]
+        shown = (same or originals)[:1]
         return self._trained(shown[0]) if shown else NOTHING_TRAINED
 
     def _published(

@@ -67,6 +67,8 @@ class Slot:
     gap: str = ""
     stand_in: str | None = None
     """What stands in for the study's image in this picture."""
+    is_imported: bool = False
+    """Whether it was made by what was trained elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Run:
     timing: Timing
     warning: str
     """Why it is not what the profile says; empty when it is."""
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was trained elsewhere: what it is a run of is hearsay, and no evidence."""
+        return self.record.imported_from is not None
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class ImageData:
 
 @dataclass(frozen=True)
 class Cell:
-    """One experiment on one image: all its runs, the study's own factor and seed first."""
+    """One experiment on one image: all its runs, the study's own factor and seed first, imports last."""
 
     experiment: Experiment
     image: ImageData
@@ -198,6 +205,11 @@ class SiteData:
         wide = self.profile.base_width >= TrainingSettings().base_width
         faithful = self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
         return faithful and not any(run.warning for cell in self.cells for run in cell.runs)
+
+    @property
+    def imported(self) -> int:
+        """How many runs were trained elsewhere."""
+        return sum(run.is_imported for cell in self.cells for run in cell.runs)
 
     @property
     def several_machines(self) -> bool:
