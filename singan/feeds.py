@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import torch
@@ -13,20 +14,28 @@ from singan.resize import crop, resize
 from singan.switches import LevelFeed
 
 NoiseOfLevel = Callable[[int], Tensor]
-"""Noise `[1, 3, H, W]` for a trained level, by its index."""
+"""Noise `[B, 3, H, W]` for a trained level, by its index."""
 
 
 def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator) -> Tensor:
     """A fresh adversarial input `prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
+    return adversarial_inputs(feed, pyramid, generator, 1)
 
-    def fresh(level: int) -> Tensor:
-        return level_noise(level, pyramid.size(level), generator)
 
-    image = _ascend(pyramid, feed.adversarial == "real_train", fresh)
-    if feed.adversarial_upsample == "sr" and pyramid.levels:
-        # Three channels even when the generator below is level 0's.
-        noise = noise_map(pyramid.size(pyramid.next_level), generator)
-        image = pyramid.levels[-1].generate(noise, image)
+def adversarial_inputs(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator, count: int) -> Tensor:
+    """Several fresh adversarial inputs `[count, 3, H, W]`, drawn as one after the other would be."""
+    level, from_real = pyramid.next_level, feed.adversarial == "real_train"
+    upsampled = feed.adversarial_upsample == "sr" and level > 0
+    draws: dict[int, list[Tensor]] = defaultdict(list)
+    for _ in range(count):
+        for below in range(_start(pyramid, from_real), level):
+            draws[below].append(level_noise(below, pyramid.size(below), generator))
+        if upsampled:
+            # Three channels even when the generator below is level 0's.
+            draws[level].append(noise_map(pyramid.size(level), generator))
+    image = _ascend(pyramid, from_real, lambda below: torch.cat(draws[below]), count)
+    if upsampled:
+        image = pyramid.levels[-1].generate(torch.cat(draws[level]), image)
     return image
 
 
@@ -42,12 +51,18 @@ def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
     return image
 
 
-def _ascend(pyramid: Pyramid, from_real: bool, noise_of: NoiseOfLevel) -> Tensor:
+def _start(pyramid: Pyramid, from_real: bool) -> int:
+    """The trained level an ascent starts at: the lowest, or the last, which alone is fed a real image."""
+    return max(pyramid.next_level - 1, 0) if from_real else 0
+
+
+def _ascend(pyramid: Pyramid, from_real: bool, noise_of: NoiseOfLevel, count: int = 1) -> Tensor:
     """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
     the last trained one, starting at its real image. Level 0 starts from zeros in either case.
     """
-    start = max(pyramid.next_level - 1, 0) if from_real else 0
+    start = _start(pyramid, from_real)
     image = torch.zeros_like(pyramid.reals[0]) if start == 0 else pyramid.reals[start]
+    image = image.expand(count, -1, -1, -1)
     for level in range(start, pyramid.next_level):
         # The crop after the resize already leaves the level's own size, so none is needed before it.
         image = pyramid.levels[level].generate(noise_of(level), image)

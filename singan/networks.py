@@ -16,19 +16,22 @@ from torch import Tensor, nn
 PADDING_px = 5
 """Five 3x3 convolutions without padding eat 5 pixels on each side; G's input is zero-padded by as much."""
 
-_LEAK = 0.2
+LEAK = 0.2
 _INIT_STD = 0.02
 
 
 class ConvBlock(nn.Sequential):
     """3x3 convolution, BatchNorm, LeakyReLU."""
 
+    conv: nn.Conv2d
+    norm: nn.BatchNorm2d
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
             OrderedDict[str, nn.Module](
                 conv=nn.Conv2d(in_channels, out_channels, 3),
                 norm=nn.BatchNorm2d(out_channels),
-                act=nn.LeakyReLU(_LEAK),
+                act=nn.LeakyReLU(LEAK),
             )
         )
 
@@ -48,6 +51,18 @@ class _Network(nn.Module):
             self.head = ConvBlock(3, width)
             self.body = _body(width)
             self.tail = make_tail()
+
+    @property
+    def blocks(self) -> tuple[ConvBlock, ...]:
+        """The four blocks, input side first."""
+        return (self.head, *(block for block in self.body if isinstance(block, ConvBlock)))
+
+    @property
+    def last(self) -> nn.Conv2d:
+        """The convolution after the blocks."""
+        convolution = self.tail[0] if isinstance(self.tail, nn.Sequential) else self.tail
+        assert isinstance(convolution, nn.Conv2d)
+        return convolution
 
 
 class Generator(_Network):

@@ -1,0 +1,217 @@
+"""The batched engine: the plain one's results from fewer, larger operations and no automatic differentiation.
+
+An epoch's fakes are made in one pass, as the generator rests while the discriminator learns. A D step treats
+the real, the fake and the mixed image as one batch, a G step the fake and the reconstruction. Gradients are
+written out in `derivatives`; that of the gradient penalty is the tangent, along a direction in the mixed
+image, of the gradient of sum D (Pearlmutter 1994): no graph of a graph is kept.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from singan.engines import derivatives as d
+from singan.engines.derivatives import Gradients
+from singan.feeds import adversarial_inputs
+from singan.level import EpochResult, LevelInputs, LevelState
+from singan.networks import Discriminator, Generator, PADDING_px
+from singan.objective import GRADIENT_PENALTY_WEIGHT, RECONSTRUCTION_WEIGHT, interpolate
+from singan.settings import TrainingSettings
+
+_MIXED = 2
+"""Place of the mixed image in a D step's batch: real, fake, mixed."""
+
+
+class BatchedEngine:
+    """Gradients by hand, several images at a time."""
+
+    def train_epoch(self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
+        """One epoch: the discriminator's steps, then the generator's."""
+        use_fused(state, settings.learning_rate_at(state.epochs_done))
+        with torch.no_grad():
+            if inputs.level == 0 and settings.anchor_noise == "redrawn":
+                state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
+            noise = inputs.draw_noise(state.streams.noise)
+            steps = settings.discriminator_steps
+            previous = adversarial_inputs(inputs.feed, inputs.pyramid, state.streams.feed, steps)
+            mixed = inputs.noise_amplitude * noise + previous
+            fakes = _fakes(state.generator, mixed, previous)
+            for fake in torch.split(fakes, 1):
+                d_losses = discriminator_step(state, inputs.real, fake)
+            for _ in range(settings.generator_steps):
+                g_losses = generator_step(state, inputs, mixed[-1:], previous[-1:])
+            return EpochResult(torch.stack([*d_losses, *g_losses]), fakes[-1:])
+
+
+def use_fused(state: LevelState, learning_rate: float) -> None:
+    """Let Adam update all parameters at once, at this rate."""
+    for adam in (state.generator_adam, state.discriminator_adam):
+        for group in adam.param_groups:
+            group["lr"], group["fused"], group["foreach"] = learning_rate, True, False
+
+
+def _fakes(generator: Generator, mixed: Tensor, previous: Tensor) -> Tensor:
+    """Fakes `[S, 3, H, W]` of all D steps of an epoch, with the statistics updated in their order."""
+    trace = d.forward(generator, mixed, PADDING_px)
+    d.update_statistics(generator, trace)
+    return torch.tanh(trace.top).add_(previous)
+
+
+def discriminator_step(state: LevelState, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """One Adam step on mean D(fake) - mean D(real) + 0.1 * gradient penalty; returns the three terms."""
+    discriminator = state.discriminator
+    alpha = torch.rand((), generator=state.streams.noise, device=real.device)
+    trace = d.forward(discriminator, torch.cat([real, fake, interpolate(real, fake, alpha)]))
+    d.update_statistics(discriminator, trace)
+    scores = trace.top.mean((1, 2, 3))
+    penalty, gradients = discriminator_gradients(discriminator, trace)
+    d.set_gradients(discriminator, gradients)
+    state.discriminator_adam.step()
+    return scores[0], scores[1], penalty
+
+
+def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Tensor, Gradients]:
+    """The weighted penalty, and the gradients of a D step's loss, from a pass of real, fake, mixed image."""
+    dtop = torch.empty_like(trace.top)
+    share = 1 / trace.top[0].numel()
+    for one, value in zip(dtop, (-share, share, 1.0), strict=True):  # the penalty is of the gradient of sum D
+        one.fill_(value)
+    tail, blocks = network.last, network.blocks
+    dh = d.input_gradient(tail, trace.blocks[-1].output, dtop)
+    backward: list[d.BlockGradients] = []  # output side first
+    for index in reversed(range(len(blocks))):
+        found = d.block_backward(blocks[index], trace.blocks[index], dh)
+        backward.append(found)
+        only = (
+            slice(None) if index else slice(_MIXED, None)
+        )  # of the pictures, only the mixed one's is wanted
+        dh = d.input_gradient(blocks[index].conv, trace.blocks[index].below[only], found.convolved[only])
+    penalty, direction = _penalty(dh)
+    gradients = _penalty_gradients(network, trace, backward, direction, dtop)
+    pair = slice(0, _MIXED)
+    for block, seen, found in zip(blocks, trace.blocks, reversed(backward), strict=True):
+        gradients[block.conv.weight] += d.weight_gradient(block.conv, seen.below[pair], found.convolved[pair])
+        gradients[block.norm.weight] += found.scale[pair].sum(0)
+        gradients[block.norm.bias] += found.shift[pair].sum(0)
+    gradients[tail.weight] += d.weight_gradient(tail, trace.blocks[-1].output[pair], dtop[pair])
+    return penalty, gradients
+
+
+def _penalty(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """The weighted penalty of a gradient `[1, 3, H, W]` of sum D, and its derivative by that gradient."""
+    norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+    excess = norm - 1
+    scale = 2 * GRADIENT_PENALTY_WEIGHT / norm.numel()
+    tiny = torch.finfo(norm.dtype).tiny  # where the gradient is zero, so is the derivative
+    return GRADIENT_PENALTY_WEIGHT * (excess**2).mean(), gradient * (scale * excess / norm.clamp_min(tiny))
+
+
+def _penalty_gradients(
+    network: Discriminator,
+    trace: d.Trace,
+    backward: list[d.BlockGradients],
+    direction: Tensor,
+    dtop: Tensor,
+) -> Gradients:
+    """Gradients of the penalty: the tangent, along `direction`, of the gradients of sum D(mixed)."""
+    mixed = slice(_MIXED, None)
+    tail, blocks = network.last, network.blocks
+    seen = [_of_image(block, _MIXED) for block in trace.blocks]
+    first_order = [
+        d.BlockGradients(*(part[mixed] for part in vars(found).values())) for found in reversed(backward)
+    ]
+    normalised = [d.normalised(block, _MIXED) for block in trace.blocks]
+    tangents: list[d.BlockTangent] = []
+    h_t = direction
+    for block, one, (x, inverse) in zip(blocks, seen, normalised, strict=True):
+        tangents.append(d.block_tangent(block, one, x, inverse, h_t))
+        h_t = tangents[-1].output
+    gradients: Gradients = {tail.weight: d.weight_gradient(tail, h_t, dtop[mixed])}
+    dh_t: Tensor | None = None  # sum D is linear in the last block's output
+    for index in reversed(range(len(blocks))):
+        block, one, first = blocks[index], seen[index], first_order[index]
+        second = d.block_backward_tangent(block, one, *normalised[index], first, tangents[index], dh_t)
+        gradients[block.conv.weight] = d.weight_gradient(
+            block.conv,
+            torch.cat([tangents[index].below, one.below]),
+            torch.cat([first.convolved, second.convolved]),
+        )
+        gradients[block.norm.weight] = second.scale[0]
+        gradients[block.norm.bias] = second.shift[0]
+        if index:
+            dh_t = d.input_gradient(block.conv, one.below, second.convolved)
+    return gradients
+
+
+def _of_image(trace: d.BlockTrace, image: int) -> d.BlockTrace:
+    """The trace of one image of a batch."""
+    only = slice(image, image + 1)
+    shape = (len(trace.convolved), -1)
+    return d.BlockTrace(
+        trace.below[only],
+        trace.convolved[only],
+        trace.mean.view(shape)[image],
+        trace.inverse_deviation.view(shape)[image],
+        trace.output[only],
+    )
+
+
+def generator_step(
+    state: LevelState, inputs: LevelInputs, mixed: Tensor, previous: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One Adam step on -mean D(fake) + reconstruction loss; returns the two terms.
+
+    Fake and reconstruction pass the generator together; its running statistics see the reconstruction only.
+    """
+    rec_prev = inputs.reconstruction_input
+    anchored = inputs.noise_amplitude * state.anchor_noise + rec_prev
+    trace = d.forward(state.generator, torch.cat([mixed, anchored]), PADDING_px)
+    d.update_statistics(state.generator, trace, slice(1, None))
+    detail = torch.tanh(trace.top)
+    fake, reconstruction = torch.split(detail + torch.cat([previous, rec_prev]), 1)
+    adversarial, dfake = _adversarial(state.discriminator, fake)
+    error = reconstruction - inputs.real
+    loss = RECONSTRUCTION_WEIGHT * (error**2).mean()
+    derror = error * (2 * RECONSTRUCTION_WEIGHT / error.numel())
+    dtop = torch.cat([dfake, derror]) * (1 - detail**2)
+    d.set_gradients(state.generator, generator_gradients(state.generator, trace, dtop))
+    state.generator_adam.step()
+    return adversarial, loss
+
+
+def _adversarial(discriminator: Discriminator, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """-mean D(fake), and its gradient by the fake."""
+    trace = d.forward(discriminator, fake)
+    d.update_statistics(discriminator, trace)
+    dh = d.input_gradient(
+        discriminator.last,
+        trace.blocks[-1].output,
+        torch.full_like(trace.top, -1 / trace.top.numel()),
+    )
+    for block, seen in zip(reversed(discriminator.blocks), reversed(trace.blocks), strict=True):
+        found = d.block_backward(block, seen, dh)
+        dh = d.input_gradient(block.conv, seen.below, found.convolved)
+    return -trace.top.mean(), dh
+
+
+def generator_gradients(network: Generator, trace: d.Trace, dtop: Tensor) -> Gradients:
+    """Gradients from that of the last convolution's output, summed over the images."""
+    tail, blocks = network.last, network.blocks
+    assert tail.bias is not None
+    below = trace.blocks[-1].output
+    gradients: Gradients = {
+        tail.weight: d.weight_gradient(tail, below, dtop),
+        tail.bias: dtop.sum((0, 2, 3)),
+    }
+    dh = d.input_gradient(tail, below, dtop)
+    for index in reversed(range(len(blocks))):
+        block, seen = blocks[index], trace.blocks[index]
+        found = d.block_backward(block, seen, dh)
+        padding = 0 if index else PADDING_px
+        gradients[block.conv.weight] = d.weight_gradient(block.conv, seen.below, found.convolved, padding)
+        gradients[block.norm.weight] = found.scale.sum(0)
+        gradients[block.norm.bias] = found.shift.sum(0)
+        if index:
+            dh = d.input_gradient(block.conv, seen.below, found.convolved)
+    return gradients
