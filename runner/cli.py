@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.images import StandIns
     from runner.plan import Plan
     from runner.store import Store
-    from runner.worker import DeviceName
+    from runner.workplace import DeviceName, EngineName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -78,6 +78,16 @@ class _List(click.ParamType[tuple[Any, ...]]):
         if len(set(items)) < len(items):
             self.fail(f"{value} names one twice", param, ctx)
         return items
+
+
+class _Jobs(click.ParamType[int | None]):
+    """A number of processes, or `auto`."""
+
+    name = "number or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """None is `auto`; raises `click.BadParameter`."""
+        return None if value == "auto" else click.IntRange(1, 256).convert(value, param, ctx)
 
 
 SEED = click.IntRange(0, 2**32 - 1)
@@ -145,10 +155,34 @@ def cli() -> None:
 @cli.command()
 @run_choices
 @device_option
+@click.option(
+    "--engine",
+    type=click.Choice(["batched", "plain"]),
+    default="batched",
+    show_default=True,
+    help="How training is carried out: fast, or step by step as the algorithm is written.",
+)
+@click.option(
+    "--jobs",
+    type=_Jobs(),
+    default="auto",
+    envvar="SINGAN_JOBS",
+    show_default=True,
+    help="Processes that train side by side; auto: one a core, several a GPU.",
+)
 @results_option
 @click.option("--dry-run", is_flag=True, help="Only print what would be trained, and why.")
 @click.option("--force", is_flag=True, help="Do finished work again.")
-def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bool, **choices: Any) -> None:
+def run(
+    device: DeviceName,
+    engine: EngineName,
+    jobs: int | None,
+    store: Path,
+    results: Path,
+    dry_run: bool,
+    force: bool,
+    **choices: Any,
+) -> None:
     """Train the study's experiments and record their results.
 
     Finished levels are never trained twice: levels are shared between experiments and kept in the store.
@@ -170,12 +204,12 @@ def run(device: DeviceName, store: Path, results: Path, dry_run: bool, force: bo
     from runner.interrupt import interruptible  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
     from runner.results import Results  # noqa: PLC0415
-    from runner.worker import choose_device  # noqa: PLC0415
+    from runner.workplace import Workplace, choose_device, choose_jobs  # noqa: PLC0415
 
+    chosen = choose_device(device)
+    place = Workplace(chosen, engine, choose_jobs(jobs, chosen))
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
-        execution = Execution(
-            plan, request.pictures, opened, choose_device(device), progress, force, interrupt
-        )
+        execution = Execution(plan, request.pictures, opened, place, progress, force, interrupt)
         outcome = execution.run_all(Results(results, plan.profile.id), request.command)
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
     click.echo(f"{outcome.done} of {len(plan.runs)} runs done{failed}; {outcome.trained} levels trained now")
@@ -330,7 +364,7 @@ def import_official(
     from runner.importing import import_official as take_over  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
     from runner.store import Store  # noqa: PLC0415
-    from runner.worker import choose_device  # noqa: PLC0415
+    from runner.workplace import choose_device  # noqa: PLC0415
 
     wanted = Wanted(image, name, stand_ins)
     request = ImportRequest(folder, study, profile_name, experiment, wanted, factor, seed)
@@ -484,9 +518,7 @@ def _print_plan(plan: Plan, store: Store, *, force: bool, detailed: bool) -> Non
 def main() -> None:
     """Entry point of `singan`: the one place that turns a `UserError` into a line and an exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a name no terminal can show must not end a command
+        if isinstance(stream, io.TextIOWrapper):  # a name no terminal can show must not end a command
             stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
-import torch
-
+from runner.crew import Crew, working
 from runner.images import LoadedImage
 from runner.measure import Measuring
 from runner.plan import LevelTraining, Plan, Run, SuperResolution, note_name
@@ -15,7 +15,9 @@ from runner.progress import Progress, duration
 from runner.record import record_failure, record_image, record_profile, record_run
 from runner.results import Results
 from runner.store import DamagedError, Kind, Store
+from runner.tasks import failure_words, tasks_of
 from runner.worker import super_resolve_task, train_task
+from runner.workplace import Workplace
 from singan.errors import UserError
 from singan.level import LOSS_NAMES, EpochReport, InterruptedTrainingError
 
@@ -41,7 +43,7 @@ class Execution:
     plan: Plan
     images: Mapping[str, LoadedImage]
     store: Store
-    device: torch.device
+    place: Workplace
     progress: Progress
     force: bool = False
     """Do finished work again."""
@@ -50,9 +52,11 @@ class Execution:
     outcome: Outcome = field(default_factory=Outcome)
     _position: str = ""
     """Which of the runs this is, for the display."""
-    _failed_levels: dict[str, str] = field(default_factory=dict)
+    _failed: dict[str, str] = field(default_factory=dict)
+    """Reasons by the key of what failed."""
     _fresh: set[str] = field(default_factory=set)
     """Keys of the work done here, which `force` need not do twice."""
+    _crew: Crew | None = None
 
     def run_all(self, results: Results, command_of: Callable[[Run], str]) -> Outcome:
         """Carry out every run and record it in `results`."""
@@ -64,6 +68,12 @@ class Execution:
         if measuring.niqe_parameters is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
         self.progress.begin(self._work_left())
+        self.place.settle()
+        with self._crew_at_work():
+            self._run_each(results, command_of, measuring)
+        return self.outcome
+
+    def _run_each(self, results: Results, command_of: Callable[[Run], str], measuring: Measuring) -> None:
         for number, run in enumerate(self.plan.runs, start=1):
             self._position = f"[{number}/{len(self.plan.runs)}] "
             command = command_of(run)
@@ -81,7 +91,30 @@ class Execution:
                 self.outcome.failures[label] = reason
                 self.progress.say(f"FAILED {label}: {reason}")
             self._note(run, reason)
-        return self.outcome
+
+    @contextmanager
+    def _crew_at_work(self) -> Iterator[None]:
+        """Other processes work ahead in here, if there are to be several and more than one thing to do."""
+        tasks = {
+            key: replace(task, again=self.force)
+            for key, task in tasks_of(self.plan).items()
+            if not self._is_done("levels" if isinstance(task.what, LevelTraining) else "outputs", key)
+        }
+        if self.place.jobs == 1 or len(tasks) < 2:
+            yield
+            return
+        crew = Crew(self.plan, self.images, self.store, self.place, self.progress, self.interrupt)
+        crew.begin(tasks)
+        with working(crew):
+            self._crew = crew
+            yield
+
+    def _wait_for_crew(self, run: Run) -> None:
+        if self._crew is not None:
+            self._crew.wait_for(run)
+            self._failed |= self._crew.failures
+            self._fresh.update(self._crew.finished)
+            self.outcome.trained = len(self._crew.finished & self.plan.levels.keys())
 
     def carry_out(self, run: Run, record: Callable[[], None] | None = None) -> str | None:
         """Get a run's levels and picture into the store, and record them; the reason if that fails.
@@ -90,6 +123,7 @@ class Execution:
         """
         for _ in range(_MAX_REPAIRS):
             try:
+                self._wait_for_crew(run)
                 for key in run.levels:
                     self._ensure_level(run, self.plan.levels[key])
                 for draw in run.draws:
@@ -101,17 +135,15 @@ class Execution:
                 self.progress.say(f"{damaged}; set aside, doing it again")
             except UserError as error:
                 return str(error)
-            except (torch.OutOfMemoryError, MemoryError):
-                return f"out of memory on {self.device}"
-            except (RuntimeError, ValueError) as error:  # torch's own, e.g. an operation the device lacks
-                return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            except (RuntimeError, ValueError, MemoryError) as error:
+                return failure_words(error, self.place.device)
             else:
                 return None
         return "the store damages what is written to it"
 
     def _ensure_level(self, run: Run, task: LevelTraining) -> None:
-        if task.key in self._failed_levels:
-            raise UserError(self._failed_levels[task.key])
+        if task.key in self._failed:
+            raise UserError(self._failed[task.key])
         if self._is_done("levels", task.key):
             return
         below = run.levels[: task.level]
@@ -124,20 +156,23 @@ class Execution:
             where = f"level {task.level} of {task.geometry.last} ({task.size})"
             self.progress.start(f"{self._position}{self.plan.label(run)}, {where}", task.cost)
             try:
-                train_task(task, below, self.images[task.image], self.store, self.device, self)
+                train_task(task, below, self.images[task.image], self.store, self.place, self)
             except DamagedError:
                 raise
             except UserError as error:
-                self._failed_levels[task.key] = f"level {task.level}: {error}"
-                raise UserError(self._failed_levels[task.key]) from None
+                self._failed[task.key] = f"level {task.level}: {error}"
+                raise UserError(self._failed[task.key]) from None
         self._fresh.add(task.key)
         self.outcome.trained += 1
         entry = self.store.find("levels", task.key)
-        assert entry is not None
+        if entry is None:
+            raise UserError("what was just written is gone", where=str(self.store.root))
         stopped = ", stopped early" if entry.facts["stopped_early"] else ""
         self.progress.finish(f"trained in {duration(entry.facts['seconds'])}{stopped}")
 
     def _ensure_output(self, run: Run, task: SuperResolution) -> None:
+        if task.key in self._failed:
+            raise UserError(self._failed[task.key])
         if self._is_done("outputs", task.key):
             return
         self._stop_if_asked()
@@ -148,7 +183,7 @@ class Execution:
             what = f"super-resolution x{task.factor:g}{which}"
             self.progress.start(f"{self._position}{self.plan.label(run)}, {what}", task.cost)
             geometry = self.plan.levels[task.top].geometry
-            super_resolve_task(task, geometry, self.images[run.image], self.store, self.device, self._on_step)
+            super_resolve_task(task, geometry, self.images[run.image], self.store, self.place, self._on_step)
         self._fresh.add(task.key)
         self.progress.finish("super-resolved")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from runner.execute import is_out_of_memory
 from runner.images import LoadedImage, Pixels, check_trainable, id_of
 from runner.plan import Fields, SuperResolution, digest
+from runner.tasks import failure_words
 from runner.worker import Enlarged, super_resolved
 from singan.checkpoint import dump_level, load_level
 from singan.errors import UserError
@@ -120,8 +120,7 @@ class Foreign:
         except UserError as error:
             raise UserError(str(error), where=str(self.folder)) from None
         except (RuntimeError, MemoryError) as error:  # torch's own, e.g. an operation the device lacks
-            reason = f"out of memory on {device}" if is_out_of_memory(error) else str(error)[:300]
-            raise UserError(reason, where=str(self.folder)) from None
+            raise UserError(failure_words(error, device), where=str(self.folder)) from None
 
 
 def read_foreign(folder: Path) -> Foreign:

@@ -21,7 +21,8 @@ from runner.results import Results
 from runner.select import choose, choose_profile
 from runner.store import WEIGHTS, DamagedError, Store
 from runner.study import Experiment, Profile, Study, load_study
-from runner.worker import Enlarged, provenance, store_output
+from runner.worker import Enlarged, store_output
+from runner.workplace import Workplace, provenance
 from singan.errors import UserError
 
 _MAX_REPAIRS = 20
@@ -151,10 +152,10 @@ class _Importing:
                 if not self._holds(level):
                     self._store_level(level)
             if shown is not None and not self._has_output(first):
-                store_output(first, shown, self.store, self.device)
+                store_output(first, shown, self.store, Workplace(self.device))
             for task in others:
                 if not self._has_output(task):
-                    store_output(task, self._super_resolve(task), self.store, self.device)
+                    store_output(task, self._super_resolve(task), self.store, Workplace(self.device))
 
     def _has_output(self, task: SuperResolution) -> bool:
         return self.store.find("outputs", task.key) is not None
@@ -184,7 +185,7 @@ class _Importing:
             {WEIGHTS: level.weights},
             fields=level.fields,
             facts={"noise_amplitude": level.noise_amplitude},
-            provenance=provenance(torch.device("cpu")),
+            provenance=provenance(Workplace()),
         )
 
     def record(self, results: Results, profile: Profile, command: str) -> None:

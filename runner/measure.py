@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from runner.evaluate import baseline_outputs, evaluate, psnr
 from runner.images import LoadedImage, NotAvailableError, Pixels, fetch
@@ -19,7 +18,8 @@ from runner.niqe import NIQE_PARAMETERS
 from runner.plan import Run, SuperResolution, digest
 from runner.results import Draw
 from runner.store import DamagedError, Store
-from runner.worker import provenance, stored_picture
+from runner.worker import stored_picture
+from runner.workplace import Workplace, provenance
 
 METRICS_VERSION = 1
 """Raised when a measure changes its meaning, so that pictures are measured again."""
@@ -53,7 +53,7 @@ class Measuring:
 
     def output(self, run: Run, image: LoadedImage) -> Measured:
         """Metrics of a run's super-resolved picture, and of the same with other noise."""
-        shown, *others = (self._super_resolved(task, image) for task in run.draws)
+        shown, *others = (self.measure(task, image) for task in run.draws)
         return Measured(
             shown,
             tuple(
@@ -62,7 +62,8 @@ class Measuring:
             ),
         )
 
-    def _super_resolved(self, task: SuperResolution, image: LoadedImage) -> Values:
+    def measure(self, task: SuperResolution, image: LoadedImage) -> Values:
+        """Metrics of one super-resolved picture."""
         return self._kept(
             {"output": task.key, "top": task.top}, image, task.factor, lambda: self._pixels(task)
         )
@@ -112,7 +113,7 @@ class Measuring:
                 {METRICS: json.dumps(kept).encode()},
                 fields=fields,
                 facts={},
-                provenance=provenance(torch.device("cpu")),
+                provenance=provenance(Workplace()),
             )
         return kept
 

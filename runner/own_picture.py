@@ -19,7 +19,7 @@ from singan.errors import UserError
 from singan.geometry import Size
 
 if TYPE_CHECKING:
-    from runner.worker import DeviceName
+    from runner.workplace import DeviceName
 
 
 def check_output(output: Path, picture: Path | None) -> None:
@@ -59,12 +59,13 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     Raises `UserError` when training fails.
     """
     from runner.execute import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
-    from runner.worker import choose_device, stored_picture  # noqa: PLC0415
+    from runner.worker import stored_picture  # noqa: PLC0415
+    from runner.workplace import Workplace, choose_device  # noqa: PLC0415
 
     (run,) = plan.runs
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
         execution = Execution(
-            plan, {image.id: image}, store, choose_device(device), progress, interrupt=interrupt
+            plan, {image.id: image}, store, Workplace(choose_device(device)), progress, interrupt=interrupt
         )
         reason = execution.carry_out(run)
     if reason is not None:
@@ -81,7 +82,7 @@ def enlarge_trained(
     read, or was trained on another picture than the one given.
     """
     from runner.foreign import read_foreign  # noqa: PLC0415
-    from runner.worker import choose_device  # noqa: PLC0415
+    from runner.workplace import choose_device  # noqa: PLC0415
 
     foreign = read_foreign(folder)
     if picture is not None and not foreign.was_trained_on(read_picture(picture)):

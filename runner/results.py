@@ -25,6 +25,10 @@ RECORD_VERSION = 1
 """Raised when a field changes its meaning; a reader refuses what it does not know."""
 
 
+_PROFILE = "profile"
+"""The record that comes first."""
+
+
 class Record(BaseModel):
     """Part of the record: frozen, no unknown fields."""
 
@@ -60,6 +64,10 @@ class Provenance(Record):
     """UTC, ISO 8601, seconds."""
     machine: str
     device: str
+    engine: str = "plain"
+    """How the steps of training were carried out."""
+    jobs: Count = 1
+    """Processes that shared the machine."""
     threads: Count
     singan: str
     commit: str | None
@@ -210,9 +218,17 @@ class Results:
     def write(self, name: str, record: Record, pictures: Pictures | None = None) -> None:
         """Write `<name>.json` after the pictures it names; the same record gives the same bytes.
 
+        Raises `UserError` where there is no profile, which comes first: the folder was taken away meanwhile.
+
         A record that is already there word for word was written from the same work: its pictures are then not
         encoded again.
         """
+        if name != _PROFILE and not (self.folder / f"{_PROFILE}.json").is_file():
+            raise UserError(
+                "the record has gone",
+                where=str(self.folder),
+                right="run again: the store has what is done",
+            )
         path = self.folder / f"{name}.json"
         text = (record.model_dump_json(indent=1) + "\n").encode()
         files = {self.picture_path(file): encode for file, encode in (pictures or {}).items()}
@@ -224,7 +240,7 @@ class Results:
 
     def profile(self) -> ProfileRecord | None:
         """The profile's settings, or None where nothing was run."""
-        path = self.folder / "profile.json"
+        path = self.folder / f"{_PROFILE}.json"
         return _read(path, ProfileRecord) if path.exists() else None
 
     def images(self) -> Iterator[ImageRecord]:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import io
-import platform
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import PIL.Image
 import safetensors.numpy
 import torch
 
-import singan
 from runner.encode import lossless_webp
 from runner.images import LoadedImage, Pixels
 from runner.plan import LevelTraining, SuperResolution
-from runner.results import Provenance
 from runner.store import HISTORY, PICTURE, WEIGHTS, DamagedError, Store
+from runner.workplace import Workplace, provenance
 from singan.checkpoint import dump_level, load_level
-from singan.engines.plain import PlainEngine
 from singan.errors import UserError
 from singan.geometry import PyramidGeometry
 from singan.level import EpochReport, LevelHistory, LevelState, LevelTask, Supervisor, train_level
@@ -35,26 +27,13 @@ from singan.randomness import stream
 from singan.resume import dump_training, restore_training
 from singan.superres import StepObserver, super_resolve
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-
-
-def choose_device(name: DeviceName) -> torch.device:
-    """The device asked for; `auto` takes the best there is. Raises `UserError` for one that is not there."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if available[device])
-    if not available[name]:
-        usable = ", ".join(device for device, there in available.items() if there)
-        raise UserError(f'no device "{name}" on this machine', where="--device", right=f"usable: {usable}")
-    return torch.device(name)
-
 
 def train_task(
     task: LevelTraining,
     below: Sequence[str],
     image: LoadedImage,
     store: Store,
-    device: torch.device,
+    place: Workplace,
     watch: TrainingWatch,
 ) -> None:
     """Train a level on the levels `below` (keys, coarsest first) and store it, going on where it was left.
@@ -62,17 +41,17 @@ def train_task(
     Raises `UserError` when training diverges, `DamagedError` when what it builds on cannot be trusted, and
     `InterruptedTrainingError` when `watch` stops it.
     """
-    pyramid = untrained_pyramid(image, task.geometry, device)
+    pyramid = untrained_pyramid(image, task.geometry, place.device)
     for key in below:
-        pyramid = pyramid.with_level(stored_level(store, key, device))
+        pyramid = pyramid.with_level(stored_level(store, key, place.device))
     what = LevelTask(task.feed, task.stop, task.settings, task.seed, image.digest)
-    trained, history = train_level(pyramid, what, PlainEngine(), _Kept(store, task.key, watch))
-    _store_level(store, task, trained, history, device)
+    trained, history = train_level(pyramid, what, place.make_engine(), _Kept(store, task.key, watch))
+    _store_level(store, task, trained, history, place)
     store.drop_partial(task.key)
 
 
 def _store_level(
-    store: Store, task: LevelTraining, trained: TrainedLevel, history: LevelHistory, device: torch.device
+    store: Store, task: LevelTraining, trained: TrainedLevel, history: LevelHistory, place: Workplace
 ) -> None:
     store.add(
         "levels",
@@ -84,7 +63,7 @@ def _store_level(
             "stopped_early": history.stopped_early,
             "noise_amplitude": trained.noise_amplitude,
         },
-        provenance=provenance(device),
+        provenance=provenance(place),
     )
 
 
@@ -127,12 +106,13 @@ def super_resolve_task(
     geometry: PyramidGeometry,
     image: LoadedImage,
     store: Store,
-    device: torch.device,
+    place: Workplace,
     observe: StepObserver,
 ) -> None:
     """Super-resolve the image with a stored last level, and store the picture."""
-    top = stored_level(store, task.top, device)
-    store_output(task, super_resolved(task, top, geometry, image, device, observe), store, device)
+    top = stored_level(store, task.top, place.device)
+    enlarged = super_resolved(task, top, geometry, image, place.device, observe)
+    store_output(task, enlarged, store, place)
 
 
 class Enlarged(NamedTuple):
@@ -163,7 +143,7 @@ def super_resolved(
     return Enlarged(pixels, seconds)
 
 
-def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, device: torch.device) -> None:
+def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, place: Workplace) -> None:
     """Store a super-resolved picture."""
     pixels, seconds = enlarged
     store.add(
@@ -172,7 +152,7 @@ def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, device
         {PICTURE: lossless_webp(pixels)},
         fields={"top": task.top, "factor": task.factor, "seed": task.seed, "draw": task.draw},
         facts={"seconds": round(seconds, 3), "width": pixels.shape[1], "height": pixels.shape[0]},
-        provenance=provenance(device),
+        provenance=provenance(place),
     )
 
 
@@ -182,21 +162,6 @@ def stored_picture(store: Store, key: str) -> PIL.Image.Image:
     if entry is None:
         raise UserError("the super-resolved picture is gone", where=str(store.root))
     return PIL.Image.open(io.BytesIO(entry.read(PICTURE)))
-
-
-def provenance(device: torch.device) -> Provenance:
-    """Where and with what work is done right now."""
-    is_cuda = device.type == "cuda"
-    return Provenance(
-        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        machine=torch.cuda.get_device_name(device) if is_cuda else _processor(),
-        device=device.type,
-        threads=torch.get_num_threads(),
-        singan=singan.__version__,
-        commit=_commit(),
-        torch=torch.__version__,
-        python=f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
-    )
 
 
 def untrained_pyramid(image: LoadedImage, geometry: PyramidGeometry, device: torch.device) -> Pyramid:
@@ -226,38 +191,3 @@ def _dump_history(history: LevelHistory) -> bytes:
             "fake": np.stack([shot.fake.numpy() for shot in history.snapshots]),
         }
     )
-
-
-@cache
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-@cache
-def _commit() -> str | None:
-    """Commit of the checkout this program runs from, with `+` when it was changed; None outside one."""
-    folder = Path(__file__).resolve().parents[1]
-    if not (folder / ".git").exists():
-        return None
-    try:
-        commit, changed = (
-            subprocess.run(  # noqa: S603
-                ["git", "-C", str(folder), *command],  # noqa: S607
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=10,
-            ).stdout.strip()
-            for command in (
-                ("rev-parse", "--short=12", "HEAD"),
-                ("status", "--porcelain", "-uno", "singan", "runner"),
-            )
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return f"{commit}+" if changed else commit

@@ -115,6 +115,12 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes take longer to start than tiny levels to train; tests of them ask for several."""
+    monkeypatch.setenv("SINGAN_JOBS", "1")
+
+
+@pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test's outcome may hang on what can be downloaded where it runs."""
 
@@ -126,7 +132,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tiny_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyStudy:
-    cache = tmp_path / "cache"
+    return write_tiny_study(tmp_path, monkeypatch)
+
+
+def write_tiny_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> TinyStudy:
+    """Write the study into a folder, with its pictures in a cache folder there."""
+    cache = folder / "cache"
     cache.mkdir()
     monkeypatch.setenv(CACHE_VARIABLE, str(cache))
     random = np.random.default_rng(0)
@@ -137,6 +148,6 @@ def tiny_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyStudy:
         PIL.Image.fromarray(pixels).save(picture)
         sha256 = hashlib.sha256(picture.read_bytes()).hexdigest()
         images += _IMAGE.format(id=name, sha256=sha256, width=width, height=height)
-    path = tmp_path / "study.toml"
+    path = folder / "study.toml"
     path.write_text(_TINY_STUDY.format() + images, encoding="utf-8")
     return TinyStudy(path)

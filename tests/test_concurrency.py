@@ -13,6 +13,7 @@ from runner.progress import PlainProgress
 from runner.results import Results
 from runner.store import Store
 from runner.upkeep import verify
+from runner.workplace import Workplace
 
 
 def _work(study: Path, folder: Path, name: str) -> None:
@@ -20,7 +21,7 @@ def _work(study: Path, folder: Path, name: str) -> None:
     store = Store(folder / "store")
     store.prepare()
     tiny = TinyStudy(study)
-    execution = Execution(tiny.plan(), tiny.images, store, torch.device("cpu"), PlainProgress())
+    execution = Execution(tiny.plan(), tiny.images, store, Workplace(), PlainProgress())
     outcome = execution.run_all(Results(folder / "results", "tiny"), str)
     (folder / f"{name}.trained").write_text(f"{outcome.done} {outcome.trained}", encoding="utf-8")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from runner.execute import Execution, Outcome
 from runner.plan import Plan
 from runner.results import Results
 from runner.status import pending_levels, run_states
-from runner.store import WEIGHTS, Store
+from runner.store import HISTORY, WEIGHTS, Store
+from runner.workplace import Workplace
 from singan.errors import UserError
 from singan.level import train_level
 
@@ -47,7 +49,7 @@ class Lab:
 
     def run(self, plan: Plan | None = None, *, force: bool = False) -> Outcome:
         plan = plan or self.tiny.plan()
-        execution = Execution(plan, self.tiny.images, self.store, torch.device("cpu"), self.progress, force)
+        execution = Execution(plan, self.tiny.images, self.store, Workplace(), self.progress, force)
         return execution.run_all(self.results, lambda run: f"singan run {run}")
 
     def weights(self) -> dict[str, bytes]:
@@ -158,6 +160,37 @@ def test_a_damaged_level_is_set_aside_named_and_trained_again(lab: Lab, counted:
     assert counted == [1, 2]
     assert any("wrong checksum" in line and middle in line for line in lab.progress.lines)
     assert lab.weights() == weights
+
+
+@pytest.mark.parametrize("facts", [{}, {"seconds": "long"}, {"seconds": 1.0, "key": 1}])
+@pytest.mark.parametrize("kind", ["levels", "outputs"])
+def test_work_whose_description_tells_nothing_is_done_again(
+    kind: str, facts: dict[str, object], lab: Lab
+) -> None:
+    plan = lab.tiny.plan("stopped")
+    lab.run(plan)
+    record = lab.record()
+    path = next((lab.store.root / kind).glob("*/entry.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "facts": facts}), encoding="utf-8")
+    assert lab.run(plan).failures == {}
+    assert any("entry.json: does not say what it should; set aside" in line for line in lab.progress.lines)
+    assert lab.record().keys() == record.keys()
+
+
+def test_a_failed_run_is_recorded_without_what_is_damaged(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = lab.tiny.plan("original")
+    lab.run(plan)
+    dots = plan.runs[0]
+    (lab.store.root / "outputs" / dots.output.key / "entry.json").unlink()
+    history = lab.store.root / "levels" / dots.levels[1] / HISTORY
+    history.write_bytes(history.read_bytes()[:-1] + b"\x55")
+    monkeypatch.setattr(
+        "runner.execute.super_resolve_task", lambda *arguments: (_ for _ in ()).throw(UserError("no"))
+    )
+    outcome = lab.run(plan)
+    assert (outcome.done, outcome.failures) == (1, {"original on dots": "no"})
+    failed = next(run for run in lab.results.runs() if run.image == "dots")
+    assert (failed.status, failed.levels) == ("failed", dots.levels[:1])
 
 
 def test_a_failed_run_does_not_stop_the_others_and_is_recorded_with_its_reason(

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from conftest import TinyStudy
 
 from runner.evaluate import Metrics, evaluate
@@ -16,6 +15,7 @@ from runner.plan import Run
 from runner.progress import PlainProgress
 from runner.results import Results
 from runner.store import Store
+from runner.workplace import Workplace
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def finished(tiny_study: TinyStudy, store: Store, tmp_path: Path) -> tuple[Run, 
     plan = tiny_study.plan("original")
     run = plan.runs[1]
     images = tiny_study.images
-    execution = Execution(plan, images, store, torch.device("cpu"), PlainProgress())
+    execution = Execution(plan, images, store, Workplace(), PlainProgress())
     assert execution.carry_out(run) is None
     return run, images[run.image]
 
@@ -90,7 +90,7 @@ def test_a_damaged_picture_is_set_aside_and_made_again(
     plan, images = tiny_study.plan("original"), tiny_study.images
 
     def run_all() -> int:
-        execution = Execution(plan, images, store, torch.device("cpu"), PlainProgress())
+        execution = Execution(plan, images, store, Workplace(), PlainProgress())
         return execution.run_all(Results(tmp_path / "results", "tiny"), str).done
 
     assert run_all() == 2

@@ -20,6 +20,7 @@ from runner.execute import Execution
 from runner.progress import PlainProgress
 from runner.results import Results
 from runner.store import HISTORY, WEIGHTS, Store
+from runner.workplace import Workplace
 from singan.checkpoint import dump_level
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
@@ -121,7 +122,7 @@ def _work(study: Path, folder: Path, die_at_write: int | None) -> None:
     store = Store(folder / "store")
     store.prepare()
     tiny = TinyStudy(study)
-    execution = Execution(tiny.plan(), tiny.images, store, torch.device("cpu"), PlainProgress())
+    execution = Execution(tiny.plan(), tiny.images, store, Workplace(), PlainProgress())
     execution.run_all(Results(folder / "results", "tiny"), str)
 
 

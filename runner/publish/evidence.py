@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import PIL.Image
 
 from runner.claims import EpochsCheck, LossCheck, SettledCheck, TimeCheck, chosen_levels
 from runner.evaluate import colour_shift
 from runner.publish.model import Level, Run
+from runner.publish.pictures import decoded
+from runner.publish.timing import machine_of
 from runner.publish.words import ratio
 
 ALIKE_deltaE00 = 1.0
@@ -79,8 +80,7 @@ def _change_since(level: Level, share: float) -> float | None:
     since = [index for index, done in enumerate(shots.epochs[:-1]) if done >= epoch]
     if sheet is None or not since or level.record.stopped_early:
         return None
-    with PIL.Image.open(sheet.source) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
+    pixels = np.asarray(decoded(sheet))
     earlier, last = (
         pixels[: shots.height, index * shots.width : (index + 1) * shots.width]
         for index in (since[0], len(shots.epochs) - 1)
@@ -88,9 +88,8 @@ def _change_since(level: Level, share: float) -> float | None:
     return colour_shift(earlier, last)
 
 
-def _machines(run: Run) -> frozenset[tuple[str, str, int]]:
-    places = (level.record.provenance for level in run.levels)
-    return frozenset((place.machine, place.device, place.threads) for place in places)
+def _machines(run: Run) -> frozenset[tuple[str | int, ...]]:
+    return frozenset(machine_of(level.record) for level in run.levels)
 
 
 def _bounds(check: TimeCheck | EpochsCheck | LossCheck) -> str:

@@ -64,7 +64,7 @@ class Trained:
         return sum(level.seconds for level in self.levels.values()) if self.complete else None
 
     @property
-    def machines(self) -> frozenset[tuple[str, str, int]]:
+    def machines(self) -> frozenset[tuple[str | int, ...]]:
         """The machines its levels were trained on."""
         return frozenset(machine_of(level) for level in self.levels.values())
 
@@ -78,10 +78,10 @@ def trained(levels: Iterable[LevelRecord], *, complete: bool) -> Trained:
     return Trained(by_index, complete and bool(by_index))
 
 
-def machine_of(level: LevelRecord) -> tuple[str, str, int]:
-    """What decides how fast a level trains: machine, device, threads."""
+def machine_of(level: LevelRecord) -> tuple[str | int, ...]:
+    """What decides how fast a level trains: machine, device, engine, jobs, threads."""
     where = level.provenance
-    return where.machine, where.device, where.threads
+    return where.machine, where.device, where.engine, where.jobs, where.threads
 
 
 def compare(
