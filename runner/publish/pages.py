@@ -11,7 +11,7 @@ from runner.publish.charts import LossChart, TimingChart, loss_chart, timing_cha
 from runner.publish.comparison import Comparison, compare_experiments
 from runner.publish.findings import Finding, findings
 from runner.publish.metrics import MetricTable, metric_tables
-from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData, Slot
+from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData
 from runner.publish.tables import (
     LossTable,
     SnapshotTable,
@@ -20,7 +20,8 @@ from runner.publish.tables import (
     snapshot_tables,
     switch_table,
 )
-from runner.publish.words import factor_words, machine_words
+from runner.publish.viewer import ChoiceGroup, Viewer, experiment_viewer, image_choices, image_viewer
+from runner.publish.words import machine_words
 from runner.results import factor_name
 
 
@@ -74,15 +75,6 @@ class GroupPage(Page):
 
 
 @dataclass(frozen=True)
-class ComparedPicture:
-    """One of the pictures that stand side by side."""
-
-    label: str
-    slot: Slot
-    alt: str
-
-
-@dataclass(frozen=True)
 class RunDetails:
     """What only a run that happened has."""
 
@@ -98,7 +90,7 @@ class ImageSection:
     """One image of an experiment's page."""
 
     cell: Cell
-    compared: tuple[ComparedPicture, ...]
+    viewer: Viewer
     metrics: tuple[MetricTable, ...]
     details: RunDetails | None
 
@@ -128,6 +120,7 @@ class ImagePage(Page):
 
     image: ImageData
     cells: tuple[Cell, ...]
+    viewer: Viewer
 
 
 @dataclass(frozen=True)
@@ -184,7 +177,9 @@ def all_pages(data: SiteData) -> Iterator[Page]:
     for image in data.images:
         on_it = tuple(cells[e.experiment.id, image.image.id] for e in data.experiments)
         title = image.image.title
-        yield ImagePage(f"images/{image.image.id}.html", title, f"Every experiment on {title}.", image, on_it)
+        viewer = image_viewer(image, data, originals[image.image.id])
+        about_it = f"Every experiment on {title}."
+        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer)
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
     if data.study.claim:
@@ -197,6 +192,7 @@ def all_pages(data: SiteData) -> Iterator[Page]:
 def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[ExperimentPage]:
     original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
     factor = factor_name(data.study.study.factor)
+    choices = {image.image.id: image_choices(image, data) for image in data.images}
     experiments = (None, *data.experiments, None)
     for before, experiment, after in zip(experiments, experiments[1:], experiments[2:], strict=False):
         assert experiment is not None, "only the ends are empty"
@@ -208,32 +204,19 @@ def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[Ex
             data=experiment,
             is_original=experiment.experiment.id == data.study.original.id,
             comparison=() if experiment is original else compare_experiments(experiment, original, factor),
-            sections=tuple(_section(cell, originals[cell.image.image.id]) for cell in shown),
+            sections=tuple(
+                _section(cell, originals[cell.image.image.id], choices[cell.image.image.id]) for cell in shown
+            ),
             outside=tuple(cell for cell in experiment.cells if cell.state == "not in the study"),
             before=before,
             after=after,
         )
 
 
-def _section(cell: Cell, original: Cell) -> ImageSection:
-    title, name = cell.image.image.title, cell.experiment.id
-    pictures = [
-        ComparedPicture(
-            "Input, nearest neighbour", cell.image.nearest, f"{title}: the input, pixels enlarged"
-        ),
-        ComparedPicture("Input, bicubic", cell.image.bicubic, f"{title}: the input, enlarged smoothly"),
-    ]
-    if cell.experiment.id != original.experiment.id:
-        pictures.append(_output("Original training", original))
-    pictures.append(_output(name, cell))
-    details = None if cell.run is None else _details(name, cell.run, original.run)
-    return ImageSection(cell, tuple(pictures), metric_tables(cell, original), details)
-
-
-def _output(label: str, cell: Cell) -> ComparedPicture:
-    factor = factor_words(cell.run.record.factor) if cell.run else ""
-    alt = f"{cell.image.image.title}: super-resolved {factor} by {cell.experiment.id}"
-    return ComparedPicture(label, cell.output, alt)
+def _section(cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...]) -> ImageSection:
+    details = None if cell.run is None else _details(cell.experiment.id, cell.run, original.run)
+    viewer = experiment_viewer(choices, cell, original)
+    return ImageSection(cell, viewer, metric_tables(cell, original), details)
 
 
 def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:

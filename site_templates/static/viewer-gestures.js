@@ -1,99 +1,95 @@
 /* What pointers and the wheel do on a stage, in pane coordinates.
 
-   `act` is told: grab() when a grip begins, grip(from, to, factor) as it moves (since grab), tap(point),
-   hover(point or null), wheel(factor, point); canZoom(factor) says whether a wheel would change anything. */
+   `act` is told: grip(from, to, factor) as pointers drag or pinch, wheel(factor, point), tap(point) and
+   hover(point or null); canZoom(factor) says whether a wheel has anything to do. */
 "use strict";
 (() => {
   const STILL_px = 5; // a press that moves less is a tap
   const LINE_px = 16;
+  const WHEEL = 0.002; // zoom by e in 500 pixels
+  const PINCH = 0.01;
 
-  const middle = (points) => ({
-    x: points.reduce((sum, point) => sum + point.x, 0) / points.length,
-    y: points.reduce((sum, point) => sum + point.y, 0) / points.length,
-  });
-  const spread = ([a, b]) => (b ? Math.hypot(a.x - b.x, a.y - b.y) : 1);
+  function pointIn(element, { clientX, clientY }) {
+    const { left, top } = element.getBoundingClientRect();
+    return { x: clientX - left, y: clientY - top };
+  }
 
-  /* Tell act.drag(x) of a drag of the handle, pane coordinates. */
-  function dragHandle(handle, act) {
+  /* The middle of one or two points, and how far apart they are. */
+  function holdOf([a, b = a]) {
+    return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.hypot(a.x - b.x, a.y - b.y) || 1 };
+  }
+
+  function pointers(element, act) {
+    const down = new Map(); // points of the pointers that are down, by id
+    const hold = () => holdOf([...down.values()]);
+    let from = null; // how they were held
+    let still = false;
+
+    function press(event) {
+      if (event.button !== 0 || down.size === 2) return;
+      still = down.size === 0;
+      down.set(event.pointerId, pointIn(element, event));
+      element.setPointerCapture(event.pointerId);
+      from = hold();
+    }
+
+    function move(event) {
+      const point = pointIn(element, event);
+      act.hover(point);
+      if (!down.has(event.pointerId)) return;
+      down.set(event.pointerId, point);
+      const to = hold();
+      if (Math.hypot(to.x - from.x, to.y - from.y) > STILL_px) still = false;
+      if (still) return;
+      act.grip(from, to, to.spread / from.spread);
+      from = to;
+    }
+
+    function release(event) {
+      if (!down.delete(event.pointerId)) return;
+      if (still && event.type === "pointerup") act.tap(pointIn(element, event));
+      still = false;
+      from = down.size ? hold() : null;
+    }
+
+    element.addEventListener("pointerdown", press);
+    element.addEventListener("pointermove", move);
+    element.addEventListener("pointerup", release);
+    element.addEventListener("pointercancel", release);
+    element.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && act.hover(null));
+    element.addEventListener("dragstart", (event) => event.preventDefault()); // of the image itself
+    // Some browsers let two fingers zoom the page, whatever touch-action says.
+    const keepPage = (event) => event.touches.length > 1 && event.preventDefault();
+    element.addEventListener("touchmove", keepPage, { passive: false });
+  }
+
+  /* The wheel zooms once the pointer has moved here. A page that is being scrolled scrolls on, though pictures slide
+     under the pointer; so it does where there is nothing to zoom. */
+  function wheel(element, act) {
+    let meant = false;
+    element.addEventListener("pointermove", ({ movementX, movementY }) => (meant ||= movementX || movementY));
+    addEventListener("scroll", () => (meant = false), { passive: true });
+
+    function turn(event) {
+      const pinch = event.ctrlKey; // so browsers report two fingers on a touch pad
+      const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_px);
+      const factor = Math.exp(-lab.view.between(-300, pixels, 300) * (pinch ? PINCH : WHEEL));
+      if (!pinch && !(meant && act.canZoom(factor))) return;
+      event.preventDefault();
+      act.wheel(factor, pointIn(element, event));
+    }
+    element.addEventListener("wheel", turn, { passive: false });
+  }
+
+  /* Tells drag(x) where a handle is dragged to, in the coordinates of what it lies in. */
+  function dragHandle(handle, drag) {
     handle.addEventListener("pointerdown", (event) => {
       event.stopPropagation();
       handle.setPointerCapture(event.pointerId);
     });
     handle.addEventListener("pointermove", (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) act.drag(pointIn(handle.parentElement, event).x);
+      if (handle.hasPointerCapture(event.pointerId)) drag(pointIn(handle.parentElement, event).x);
     });
-  }
-
-  function pointIn(element, event) {
-    const box = element.getBoundingClientRect();
-    return { x: event.clientX - box.left - element.clientLeft, y: event.clientY - box.top - element.clientTop };
-  }
-
-  function pointers(element, act) {
-    const down = new Map(); // pointers pressed, by id
-    let from = null; // middle and spread of them when the grip began
-    let still = false;
-
-    const grab = () => {
-      const points = [...down.values()];
-      from = points.length ? { middle: middle(points), spread: spread(points) } : null;
-      act.grab();
-    };
-
-    element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || down.size === 2) return;
-      still = down.size === 0;
-      down.set(event.pointerId, pointIn(element, event));
-      element.setPointerCapture(event.pointerId);
-      grab();
-    });
-
-    element.addEventListener("pointermove", (event) => {
-      const point = pointIn(element, event);
-      act.hover(point);
-      if (!down.has(event.pointerId)) return;
-      down.set(event.pointerId, point);
-      const points = [...down.values()];
-      const to = middle(points);
-      if (Math.hypot(to.x - from.middle.x, to.y - from.middle.y) > STILL_px || down.size > 1) still = false;
-      if (!still) act.grip(from.middle, to, spread(points) / from.spread);
-    });
-
-    const release = (event) => {
-      if (!down.delete(event.pointerId)) return;
-      if (still && event.type === "pointerup") act.tap(pointIn(element, event));
-      still = false;
-      grab();
-    };
-    element.addEventListener("pointerup", release);
-    element.addEventListener("pointercancel", release);
-    element.addEventListener("pointerleave", () => act.hover(null));
-    // Some browsers zoom the page by two fingers, whatever touch-action says.
-    element.addEventListener("touchmove", (event) => event.touches.length > 1 && event.preventDefault(), {
-      passive: false,
-    });
-  }
-
-  /* The wheel zooms once the pointer has moved here. A page that is scrolled past scrolls on, however its pictures
-     slide under the pointer, and so it does where there is nothing to zoom. */
-  function wheel(element, act) {
-    let meant = false;
-    element.addEventListener("pointermove", (event) => {
-      if (event.movementX || event.movementY) meant = true;
-    });
-    addEventListener("scroll", () => (meant = false), { passive: true });
-    element.addEventListener(
-      "wheel",
-      (event) => {
-        const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_px);
-        const pinch = event.ctrlKey; // how browsers report two fingers on a touch pad
-        const factor = Math.exp(-lab.view.between(-300, pixels, 300) * (pinch ? 0.01 : 0.002));
-        if (!pinch && !(meant && act.canZoom(factor))) return;
-        event.preventDefault();
-        act.wheel(factor, pointIn(element, event));
-      },
-      { passive: false },
-    );
   }
 
   function gestures(element, act) {

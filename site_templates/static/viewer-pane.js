@@ -1,89 +1,66 @@
-/* A pane: a picture's stage, and above it the choice of the picture and the value of the pixel pointed at. */
+/* A pane: a picture's stage, below the controls that choose the picture. */
 "use strict";
 (() => {
-  const { KINDS, KIND_WORDS, snapshotId, colourAt, isLoaded } = lab.picture;
+  const { KINDS, KIND_WORDS, snapshotId } = lab.picture;
 
   function makeOption(value, text) {
-    const option = document.createElement("option");
-    option.value = value;
-    option.textContent = text;
-    return option;
+    return Object.assign(document.createElement("option"), { value, textContent: text });
   }
 
   class Pane {
-    constructor(template, index, catalogue, frame) {
+    constructor(template, number, frame) {
       this.element = template.content.firstElementChild.cloneNode(true);
-      this.catalogue = catalogue;
-      this.frame = frame;
       const part = (selector) => this.element.querySelector(selector);
       this.number = part(".number");
       this.choice = part(".choice");
       this.level = part(".level");
       this.epoch = part(".epoch");
-      this.swatch = part(".swatch");
-      this.value = part(".value span + span");
       this.stage = new lab.Stage(part(".stage"), frame);
-      this.name(index + 1);
-    }
-
-    name(number) {
       this.number.textContent = number;
-      this.number.title = `Show this picture in the same place as another (key ${number})`;
-      this.number.setAttribute("aria-label", `Show picture ${number} in the same place`);
-      this.choice.setAttribute("aria-label", `Picture ${number}`);
-      this.level.setAttribute("aria-label", `Result or level of picture ${number}`);
-      this.epoch.setAttribute("aria-label", `Snapshot of picture ${number}`);
+      for (const control of [this.number, this.choice, this.level, this.epoch]) {
+        control.setAttribute("aria-label", control.getAttribute("aria-label").replace("#", number));
+      }
     }
 
     /* Let it show a picture, and its controls say so. */
     set(picture) {
+      const { choice, level = "", levels, label } = picture;
       this.picture = picture;
-      this.choice.value = picture.choice;
-      this.choice.title = picture.label;
-      const own = picture.level ?? "";
-      this.level.replaceChildren(
-        makeOption("", "Result"),
-        ...picture.levels.map(({ level, width, height }) => makeOption(level, `Level ${level}, ${width}×${height}`)),
-      );
-      this.level.value = own;
-      this.level.hidden = !picture.levels.length;
-      this.epoch.hidden = own === "";
-      if (own !== "") this.offerEpochs(picture);
-    }
-
-    offerEpochs(picture) {
-      const { epochs } = picture.levels.find(({ level }) => level === picture.level);
-      const groups = KINDS.map((kind) => {
-        const group = document.createElement("optgroup");
-        group.label = KIND_WORDS[kind];
-        const id = (epoch) => snapshotId(picture.choice, picture.level, kind, epoch);
-        group.append(...epochs.map((epoch) => makeOption(id(epoch), `${KIND_WORDS[kind]}, epoch ${epoch}`)));
-        return group;
-      });
-      this.epoch.replaceChildren(...groups);
+      this.choice.value = choice;
+      this.choice.title = label;
+      const words = ({ width, height, ...sheet }) => `Level ${sheet.level}, ${width}×${height}`;
+      const offered = levels.map((sheet) => makeOption(sheet.level, words(sheet)));
+      this.level.replaceChildren(makeOption("", "Result"), ...offered);
+      this.level.value = level;
+      this.level.hidden = !levels.length;
+      this.epoch.hidden = level === "";
+      this.epoch.replaceChildren(...KINDS.map((kind) => this.epochsOf(kind)));
       this.epoch.value = picture.id;
     }
 
-    /* Tell of every other picture that its controls ask for. */
+    /* The level's snapshots of a kind, as a group of options. */
+    epochsOf(kind) {
+      const { choice, level, levels } = this.picture;
+      const group = Object.assign(document.createElement("optgroup"), { label: KIND_WORDS[kind] });
+      for (const epoch of levels.find((sheet) => sheet.level === level)?.epochs ?? []) {
+        const id = snapshotId(choice, level, kind, epoch);
+        group.append(makeOption(id, `${KIND_WORDS[kind]}, epoch ${epoch}`));
+      }
+      return group;
+    }
+
+    /* Tells tell(id) of every other picture that the controls ask for. */
     onChange(tell) {
       this.choice.addEventListener("change", () => tell(this.choice.value));
       this.epoch.addEventListener("change", () => tell(this.epoch.value));
       this.level.addEventListener("change", () => tell(this.idAtLevel(this.level.value)));
     }
 
+    /* The last snapshot of a level of what is shown; of no level its result. */
     idAtLevel(level) {
-      const sheet = this.picture.levels.find((one) => String(one.level) === level);
-      return sheet ? snapshotId(this.picture.choice, level, "rec", sheet.epochs.at(-1)) : this.picture.choice;
-    }
-
-    /* The value of its own picture at an image point (none: nothing); true unless pixels cannot be read. */
-    read(point) {
-      const inside = point && this.picture.src;
-      const rgb = inside && colourAt(this.picture, point.x / this.frame.width, point.y / this.frame.height);
-      const preview = this.picture.src && !isLoaded(this.picture);
-      this.value.textContent = rgb ? rgb.join(" ") : preview ? "preview" : "";
-      this.swatch.style.backgroundColor = rgb ? `rgb(${rgb.join(" ")})` : "";
-      return Boolean(rgb || preview || !inside);
+      const { choice, levels } = this.picture;
+      const sheet = levels.find((one) => String(one.level) === level);
+      return sheet ? snapshotId(choice, level, KINDS[0], sheet.epochs.at(-1)) : choice;
     }
   }
 

@@ -1,37 +1,38 @@
 /* The pictures a viewer can show, their files, and their pixels.
 
    A Picture is one cell of a file: {id, label, alt, src, thumb, width, height, columns, rows, column, row}, with the
-   cell's own width and height. Most files are one cell; a level's snapshots are a sheet with a column an epoch and
-   the rows of KINDS. One that could not be made has `gap`, the reason, instead of `src`. */
+   cell's own width and height. Most files are one cell; the snapshots of a level are a sheet with a column an epoch
+   and the rows of KINDS. A picture that could not be made has `gap`, the reason, and no `src`. */
 "use strict";
 (() => {
   const KINDS = ["rec", "fake"];
   const KIND_WORDS = { rec: "G(z*)", fake: "fake" };
   const SNAPSHOT = /^(.+)\.level(\d+)\.(rec|fake)\.(\d+)$/;
+  const ONE_CELL = { columns: 1, rows: 1, column: 0, row: 0 };
 
   const snapshotId = (choice, level, kind, epoch) => `${choice}.level${level}.${kind}.${epoch}`;
 
-  /* What the page's <option> elements offer, by id. */
+  /* What the <option> elements of the page offer. Addresses in it are relative to `root`. */
   class Catalogue {
     constructor(options, root) {
-      this.pictures = new Map();
-      for (const option of options) this.pictures.set(option.value, readOption(option, root));
+      this.pictures = new Map([...options].map((option) => [option.value, readOption(option, root)]));
     }
 
-    /* The picture of an id, which anybody may have put into a link; null for one that is not here. */
+    /* The picture of an id, which anybody may have put into a link; null if there is none. */
     find(id) {
       const [, choice, level, kind, epoch] = SNAPSHOT.exec(id) ?? [];
       if (!choice) return this.pictures.get(id) ?? null;
-      const of = this.pictures.get(choice);
-      const sheet = of?.levels.find((one) => one.level === Number(level));
-      const column = sheet ? sheet.epochs.indexOf(Number(epoch)) : -1;
-      return column < 0 ? null : snapshot(id, of, sheet, column, kind);
+      const result = this.pictures.get(choice);
+      const sheet = result?.levels.find((one) => one.level === Number(level));
+      const column = sheet?.epochs.indexOf(Number(epoch)) ?? -1;
+      return column < 0 ? null : snapshot(id, result, sheet, column, kind);
     }
   }
 
   function readOption(option, root) {
-    const { src, thumb, width, height, gap, alt, levels } = option.dataset;
+    const { src, thumb, width, height, gap, alt, levels = "[]" } = option.dataset;
     return {
+      ...ONE_CELL,
       id: option.value,
       choice: option.value,
       label: option.label,
@@ -41,63 +42,56 @@
       thumb: thumb && root + thumb,
       width: Number(width),
       height: Number(height),
-      columns: 1,
-      rows: 1,
-      column: 0,
-      row: 0,
-      levels: JSON.parse(levels ?? "[]").map((sheet) => ({ ...sheet, src: root + sheet.src })),
+      levels: JSON.parse(levels).map((sheet) => ({ ...sheet, src: root + sheet.src })),
     };
   }
 
-  function snapshot(id, of, sheet, column, kind) {
-    const words = `level ${sheet.level}, ${KIND_WORDS[kind]}, epoch ${sheet.epochs[column]}`;
-    const { src, width, height, level, epochs } = sheet;
-    const cell = { src, width, height, level, kind, epoch: epochs[column], column, row: KINDS.indexOf(kind) };
-    const sides = { columns: epochs.length, rows: KINDS.length, thumb: undefined, gap: undefined };
-    return { ...of, ...cell, ...sides, id, label: `${of.choice}, ${words}`, alt: `${of.alt}, ${words}` };
+  function snapshot(id, result, { src, width, height, level, epochs }, column, kind) {
+    const words = `level ${level}, ${KIND_WORDS[kind]}, epoch ${epochs[column]}`;
+    const { choice, levels } = result;
+    const cell = { columns: epochs.length, rows: KINDS.length, column, row: KINDS.indexOf(kind) };
+    const names = { id, label: `${choice}, ${words}`, alt: `${result.alt}, ${words}` };
+    return { ...cell, ...names, choice, levels, level, src, width, height };
   }
 
-  /* Lossless files that have come, by address; kept, so that showing one again is instant. */
+  /* Lossless files asked for, and those that have come: kept, so that showing one again is instant. */
+  const asked = new Map();
   const loaded = new Map();
-  const coming = new Map();
 
-  function load(src) {
-    if (!coming.has(src)) coming.set(src, fetchImage(src));
-    return coming.get(src);
+  const isLoaded = ({ src }) => loaded.has(src);
+
+  function load({ src }) {
+    if (!asked.has(src)) asked.set(src, loadFile(src));
+    return asked.get(src);
   }
 
-  async function fetchImage(src) {
-    const image = new Image();
-    image.src = src;
+  async function loadFile(src) {
+    const image = Object.assign(new Image(), { src });
     try {
       await image.decode();
       loaded.set(src, image);
     } catch {
-      coming.delete(src); // the thumbnail stays; the next look at it tries again
+      asked.delete(src); // the thumbnail stays; the next look at it tries again
     }
   }
 
-  /* [red, green, blue] of a picture at a fraction of its width and height; null where that cannot be told: a file
-     has not come yet, or the page was opened from the disk, where a browser lets no page read pixels. */
-  let pixel = null;
+  let pixel = null; // a canvas of one
+
+  /* [red, green, blue] of a loaded picture at a fraction of its width and height. null where pixels cannot be read:
+     no browser lets a page that was opened from the disk. */
   function colourAt(picture, across, down) {
-    const image = loaded.get(picture.src);
-    if (!image) return null;
-    const x = picture.column * picture.width + Math.floor(across * picture.width);
-    const y = picture.row * picture.height + Math.floor(down * picture.height);
-    pixel ??= Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
-      willReadFrequently: true,
-    });
+    const x = (picture.column + across) * picture.width;
+    const y = (picture.row + down) * picture.height;
+    const canvas = () => Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+    pixel ??= canvas().getContext("2d", { willReadFrequently: true });
     try {
-      pixel.drawImage(image, x, y, 1, 1, 0, 0, 1, 1);
+      pixel.drawImage(loaded.get(picture.src), Math.floor(x), Math.floor(y), 1, 1, 0, 0, 1, 1);
       return [...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3);
     } catch {
       pixel = null;
       return null;
     }
   }
-
-  const isLoaded = (picture) => loaded.has(picture.src);
 
   lab.picture = { Catalogue, KINDS, KIND_WORDS, snapshotId, load, isLoaded, colourAt };
 })();
