@@ -172,6 +172,9 @@ def cli() -> None:
 )
 @results_option
 @click.option("--dry-run", is_flag=True, help="Only print what would be trained, and why.")
+@click.option(
+    "--estimate", is_flag=True, help="Only try each level for a moment, and tell how long all takes."
+)
 @click.option("--force", is_flag=True, help="Do finished work again.")
 def run(
     device: DeviceName,
@@ -180,6 +183,7 @@ def run(
     store: Path,
     results: Path,
     dry_run: bool,
+    estimate: bool,
     force: bool,
     **choices: Any,
 ) -> None:
@@ -196,6 +200,9 @@ def run(
     opened = Store(store)
     _print_plan(plan, opened, force=force, detailed=dry_run)
     if dry_run:
+        return
+    if estimate:
+        _print_estimate(plan, opened, device, engine, jobs, force=force)
         return
     check_writable(results)
     opened.prepare()
@@ -421,8 +428,14 @@ def export_official(
 @results_option
 @_path("--out", default="site", what="Where the pages go.")
 @click.option("--profile", "profile_name", default=None, help="Default: the most faithful one recorded.")
-def build_site(study: Path, results: Path, out: Path, profile_name: str | None) -> None:
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Also look for dead links, invalid pages and too heavy ones; exits with 1 if there are any.",
+)
+def build_site(study: Path, results: Path, out: Path, profile_name: str | None, check: bool) -> None:
     """Render the record as a web site."""
+    from runner.publish.audit import audit  # noqa: PLC0415
     from runner.publish.site import build_site as build  # noqa: PLC0415
     from runner.study import load_study  # noqa: PLC0415
 
@@ -430,6 +443,15 @@ def build_site(study: Path, results: Path, out: Path, profile_name: str | None) 
     for note in report.notes:
         click.echo(f"note: {note}")
     click.echo(f"{report.pages} pages in {out}; open {out / 'index.html'}")
+    if not check:
+        return
+    found = audit(out)
+    for problem in found.problems:
+        click.echo(problem)
+    if found.problems:
+        sys.exit(EXIT_FAILED_RUNS)
+    heaviest, scripts = found.heaviest_page / 1000, found.scripts / 1000
+    click.echo(f"checked: {found.pages} pages, the heaviest {heaviest:.0f} KB, scripts {scripts:.1f} KB")
 
 
 @cli.group()
@@ -513,6 +535,23 @@ def _print_plan(plan: Plan, store: Store, *, force: bool, detailed: bool) -> Non
             task = item.task
             who = ", ".join(run.experiment.id for run in item.runs)
             click.echo(f"  {task.image} level {task.level} ({task.size})  {item.reason}  for {who}")
+
+
+def _print_estimate(
+    plan: Plan, store: Store, device: DeviceName, engine: EngineName, jobs: int | None, *, force: bool
+) -> None:
+    from runner.estimate import estimate  # noqa: PLC0415
+    from runner.progress import duration  # noqa: PLC0415
+    from runner.tasks import pending_tasks  # noqa: PLC0415
+    from runner.workplace import Workplace, choose_device, choose_jobs  # noqa: PLC0415
+
+    chosen = choose_device(device)
+    place = Workplace(chosen, engine, choose_jobs(jobs, chosen))
+    found = estimate(plan, pending_tasks(plan, store, force=force), place)
+    click.echo(
+        f"about {duration(found.total)} with {place.jobs} at a time on {chosen}: "
+        f"{duration(sum(found.tasks.values()))} of work, its longest chain {duration(found.longest_chain)}"
+    )
 
 
 def main() -> None:

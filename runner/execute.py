@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runner.crew import Crew, working
 from runner.images import LoadedImage
@@ -15,7 +15,7 @@ from runner.progress import Progress, duration
 from runner.record import record_failure, record_image, record_profile, record_run
 from runner.results import Results
 from runner.store import DamagedError, Kind, Store
-from runner.tasks import failure_words, tasks_of
+from runner.tasks import failure_words, pending_tasks
 from runner.worker import super_resolve_task, train_task
 from runner.workplace import Workplace
 from singan.errors import UserError
@@ -95,11 +95,7 @@ class Execution:
     @contextmanager
     def _crew_at_work(self) -> Iterator[None]:
         """Other processes work ahead in here, if there are to be several and more than one thing to do."""
-        tasks = {
-            key: replace(task, again=self.force)
-            for key, task in tasks_of(self.plan).items()
-            if not self._is_done("levels" if isinstance(task.what, LevelTraining) else "outputs", key)
-        }
+        tasks = pending_tasks(self.plan, self.store, force=self.force)
         if self.place.jobs == 1 or len(tasks) < 2:
             yield
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,7 +11,7 @@ from runner.images import LoadedImage
 from runner.measure import Measuring
 from runner.plan import LevelTraining, Plan, SuperResolution
 from runner.progress import duration
-from runner.store import DamagedError, Store
+from runner.store import DamagedError, Kind, Store
 from runner.worker import super_resolve_task, train_task
 from runner.workplace import Workplace
 from singan.errors import UserError
@@ -94,6 +94,16 @@ def tasks_of(plan: Plan) -> dict[str, Task]:
             where = f"{label}, super-resolution x{draw.factor:g}"
             tasks.setdefault(draw.key, Task(draw, run.image, run.levels, geometry, where))
     return tasks
+
+
+def pending_tasks(plan: Plan, store: Store, *, force: bool = False) -> dict[str, Task]:
+    """What of a plan the store lacks, by key; all of it with `force`."""
+    kinds: dict[type, Kind] = {LevelTraining: "levels", SuperResolution: "outputs"}
+    return {
+        key: replace(task, again=force)
+        for key, task in tasks_of(plan).items()
+        if force or store.find(kinds[type(task.what)], key) is None
+    }
 
 
 class _Watch:

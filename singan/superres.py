@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from singan.geometry import sr_output_size, sr_steps, step_ratio
+from singan.inference import fold
 from singan.pyramid import TrainedLevel
 from singan.randomness import level_noise
 from singan.resize import crop, resize, size_of
@@ -29,13 +30,14 @@ def super_resolve(
     Two seeds differ by 24-29 dB PSNR, so the seed belongs beside every figure.
     """
     steps = sr_steps(factor)
+    generator_of_step = fold(top)
     image = working
     with torch.inference_mode():
         for step in range(steps):
             image = resize(image, step_ratio(factor))
             # One channel at the first step, as at level 0.
             noise = level_noise(step, size_of(image), generator)
-            image = top.generate(noise, image)
+            image = generator_of_step.generate(noise, image)
             if observe is not None:
                 observe(step + 1, steps)
     return crop(image, sr_output_size(size_of(working), factor)).clamp(-1, 1)

@@ -1,0 +1,54 @@
+"""How long a plan takes, foretold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import TinyStudy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.crew import urgencies
+from runner.estimate import estimate, makespan
+from runner.plan import Plan
+from runner.store import Store
+from runner.tasks import Task, pending_tasks, tasks_of
+from runner.workplace import Workplace
+
+
+@pytest.fixture
+def plan(tiny_study: TinyStudy) -> Plan:
+    return tiny_study.plan()
+
+
+def chains(tasks: dict[str, Task], seconds: dict[str, float]) -> float:
+    ends: dict[str | None, float] = {None: 0.0}
+    for key, task in tasks.items():
+        ends[key] = ends[task.below] + seconds[key]
+    return max(ends.values())
+
+
+def test_everything_pending_is_estimated(plan: Plan, tmp_path: Path) -> None:
+    pending = pending_tasks(plan, Store(tmp_path / "none"))
+    found = estimate(plan, pending, Workplace())
+    assert found.tasks.keys() == pending.keys()
+    assert all(seconds > 0 for seconds in found.tasks.values())
+    assert found.total == pytest.approx(sum(found.tasks.values()))
+    assert 0 < found.longest_chain < found.total
+
+
+@given(data=st.data())
+def test_processes_finish_within_the_bounds_of_list_scheduling(data: st.DataObject, plan: Plan) -> None:
+    """Graham 1969: at least the longest chain and a fair share of the work, at most both together."""
+    tasks = tasks_of(plan)
+    seconds = {key: data.draw(st.floats(0.1, 100)) for key in tasks}
+    jobs = data.draw(st.integers(1, 6))
+    work, longest = sum(seconds.values()), chains(tasks, seconds)
+    total = makespan(tasks, seconds, urgencies(plan), jobs)
+    assert max(longest, work / jobs) <= total * (1 + 1e-9)
+    assert total <= (work / jobs + longest) * (1 + 1e-9)
+
+
+def test_nothing_takes_no_time(plan: Plan) -> None:
+    assert makespan({}, {}, urgencies(plan), 2) == 0
