@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.images import StandIns
     from runner.plan import Plan
     from runner.store import Store
-    from runner.workplace import DeviceName, EngineName
+    from runner.workplace import DeviceName, EngineChoice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -157,10 +157,10 @@ def cli() -> None:
 @device_option
 @click.option(
     "--engine",
-    type=click.Choice(["batched", "plain"]),
-    default="batched",
+    type=click.Choice(["auto", "graph", "batched", "plain"]),
+    default="auto",
     show_default=True,
-    help="How training is carried out: fast, or step by step as the algorithm is written.",
+    help="How training is carried out; plain: step by step, as the algorithm is written.",
 )
 @click.option(
     "--jobs",
@@ -178,7 +178,7 @@ def cli() -> None:
 @click.option("--force", is_flag=True, help="Do finished work again.")
 def run(
     device: DeviceName,
-    engine: EngineName,
+    engine: EngineChoice,
     jobs: int | None,
     store: Path,
     results: Path,
@@ -211,10 +211,10 @@ def run(
     from runner.interrupt import interruptible  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
     from runner.results import Results  # noqa: PLC0415
-    from runner.workplace import Workplace, choose_device, choose_jobs  # noqa: PLC0415
+    from runner.workplace import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
 
     chosen = choose_device(device)
-    place = Workplace(chosen, engine, choose_jobs(jobs, chosen))
+    place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
         execution = Execution(plan, request.pictures, opened, place, progress, force, interrupt)
         outcome = execution.run_all(Results(results, plan.profile.id), request.command)
@@ -538,15 +538,21 @@ def _print_plan(plan: Plan, store: Store, *, force: bool, detailed: bool) -> Non
 
 
 def _print_estimate(
-    plan: Plan, store: Store, device: DeviceName, engine: EngineName, jobs: int | None, *, force: bool
+    plan: Plan,
+    store: Store,
+    device: DeviceName,
+    engine: EngineChoice,
+    jobs: int | None,
+    *,
+    force: bool,
 ) -> None:
     from runner.estimate import estimate  # noqa: PLC0415
     from runner.progress import duration  # noqa: PLC0415
     from runner.tasks import pending_tasks  # noqa: PLC0415
-    from runner.workplace import Workplace, choose_device, choose_jobs  # noqa: PLC0415
+    from runner.workplace import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
 
     chosen = choose_device(device)
-    place = Workplace(chosen, engine, choose_jobs(jobs, chosen))
+    place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
     found = estimate(plan, pending_tasks(plan, store, force=force), place)
     click.echo(
         f"about {duration(found.total)} with {place.jobs} at a time on {chosen}: "

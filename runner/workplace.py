@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,13 +20,19 @@ import torch
 import singan
 from runner.results import Provenance
 from singan.engines.batched import BatchedEngine
+from singan.engines.graph import GraphEngine
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
 from singan.level import Engine
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-EngineName = Literal["batched", "plain"]
-ENGINES: dict[EngineName, type[Engine]] = {"batched": BatchedEngine, "plain": PlainEngine}
+EngineName = Literal["graph", "batched", "plain"]
+EngineChoice = Literal["auto", "graph", "batched", "plain"]
+ENGINES: dict[EngineName, Callable[[], Engine]] = {
+    "graph": GraphEngine,
+    "batched": BatchedEngine,
+    "plain": PlainEngine,
+}
 
 JOBS_PER_GPU = 4
 """Small levels leave most of a GPU idle: several processes share it."""
@@ -70,6 +77,17 @@ def choose_device(name: DeviceName) -> torch.device:
         usable = ", ".join(device for device, there in available.items() if there)
         raise UserError(f'no device "{name}" on this machine', where="--device", right=f"usable: {usable}")
     return torch.device(name)
+
+
+def choose_engine(name: EngineChoice, device: torch.device) -> EngineName:
+    """The engine asked for; `auto` takes the fastest. Raises `UserError` for one the device cannot have."""
+    if name == "auto":
+        return "graph" if device.type == "cuda" else "batched"
+    if name == "graph" and device.type != "cuda":
+        raise UserError(
+            f"the graph engine needs CUDA, not {device}", where="--engine", right='use "batched" or "auto"'
+        )
+    return name
 
 
 def choose_jobs(asked: int | None, device: torch.device) -> int:

@@ -28,27 +28,39 @@ class BatchedEngine:
 
     def train_epoch(self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
         """One epoch: the discriminator's steps, then the generator's."""
-        use_fused(state, settings.learning_rate_at(state.epochs_done))
-        with torch.no_grad():
-            if inputs.level == 0 and settings.anchor_noise == "redrawn":
-                state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
-            noise = inputs.draw_noise(state.streams.noise)
-            steps = settings.discriminator_steps
-            previous = adversarial_inputs(inputs.feed, inputs.pyramid, state.streams.feed, steps)
-            mixed = inputs.noise_amplitude * noise + previous
-            fakes = _fakes(state.generator, mixed, previous)
-            for fake in torch.split(fakes, 1):
-                d_losses = discriminator_step(state, inputs.real, fake)
-            for _ in range(settings.generator_steps):
-                g_losses = generator_step(state, inputs, mixed[-1:], previous[-1:])
-            return EpochResult(torch.stack([*d_losses, *g_losses]), fakes[-1:])
+        use_fused_adam(state)
+        for adam in (state.generator_adam, state.discriminator_adam):
+            for group in adam.param_groups:
+                group["lr"] = settings.learning_rate_at(state.epochs_done)
+        return batched_epoch(state, inputs, settings)
 
 
-def use_fused(state: LevelState, learning_rate: float) -> None:
-    """Let Adam update all parameters at once, at this rate."""
+def use_fused_adam(state: LevelState) -> None:
+    """Let Adam update all parameters at once; it then wants its step counts where the parameters are."""
     for adam in (state.generator_adam, state.discriminator_adam):
         for group in adam.param_groups:
-            group["lr"], group["fused"], group["foreach"] = learning_rate, True, False
+            if not group["fused"]:
+                group["fused"], group["foreach"] = True, False
+                for parameter in group["params"]:
+                    if "step" in adam.state[parameter]:
+                        adam.state[parameter]["step"] = adam.state[parameter]["step"].to(parameter.device)
+
+
+def batched_epoch(state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
+    """One epoch at the optimisers' rate: nothing in it waits for the device or depends on its numbers."""
+    with torch.no_grad():
+        if inputs.level == 0 and settings.anchor_noise == "redrawn":
+            state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
+        noise = inputs.draw_noise(state.streams.noise)
+        steps = settings.discriminator_steps
+        previous = adversarial_inputs(inputs.feed, inputs.pyramid, state.streams.feed, steps)
+        mixed = inputs.noise_amplitude * noise + previous
+        fakes = _fakes(state.generator, mixed, previous)
+        for fake in torch.split(fakes, 1):
+            d_losses = discriminator_step(state, inputs.real, fake)
+        for _ in range(settings.generator_steps):
+            g_losses = generator_step(state, inputs, mixed[-1:], previous[-1:])
+        return EpochResult(torch.stack([*d_losses, *g_losses]), fakes[-1:])
 
 
 def _fakes(generator: Generator, mixed: Tensor, previous: Tensor) -> Tensor:
