@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test fuzz coverage lint format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
@@ -15,10 +15,20 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)  ## the study in the smoke profile, and a site to open
 	$(BIN)/singan run --profile smoke --stand-ins offline --store demo/store --results demo/results
-	$(BIN)/singan build-site --results demo/results --out demo/site
+	$(BIN)/singan build-site --results demo/results --out demo/site --check
 
 test: lint  ## everything that must hold
 	$(BIN)/pytest
+
+# The suite tries a few hundred of these cases, always the same; here they are new each time. SINGAN_FUZZ_CASES is
+# how many there are of all kinds together: make fuzz SINGAN_FUZZ_CASES=100000.
+SINGAN_FUZZ_CASES ?= 10000
+fuzz: $(INSTALLED)  ## spoilt studies, records, pictures, stores and commands: refused in one line, or they work
+	SINGAN_FUZZ_CASES=$(SINGAN_FUZZ_CASES) $(BIN)/pytest tests/test_fuzz.py
+
+coverage: $(INSTALLED)  ## lines and branches the tests reach, in subprocesses too; every file needs 90 %
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
+	$(BIN)/python tests/coverage_floor.py build/coverage.json
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

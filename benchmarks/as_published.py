@@ -71,11 +71,11 @@ class AsPublished:
         with frozen_statistics(state.generator):
             fake = state.generator(mixed, previous)
         adversarial = -state.discriminator(fake).mean()
-        adversarial.backward(retain_graph=True)  # computes the discriminator's gradients, which nobody uses
+        adversarial.backward(retain_graph=True)
         rec_prev = inputs.reconstruction_input
         anchored = inputs.noise_amplitude * state.anchor_noise + rec_prev
         reconstruction = reconstruction_loss(state.generator(anchored, rec_prev), inputs.real)
-        reconstruction.backward(retain_graph=True)
+        reconstruction.backward(retain_graph=True)  # type: ignore[no-untyped-call]
         state.generator_adam.step()
         return adversarial.detach(), reconstruction.detach()
 

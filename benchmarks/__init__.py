@@ -1,0 +1,1 @@
+"""Measurements of speed; run `python -m benchmarks`."""

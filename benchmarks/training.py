@@ -1,0 +1,101 @@
+"""An epoch of a level: the published loop's costs, the plain engine, the fast ones; at the study's shapes."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+import torch
+
+from benchmarks.as_published import AsPublished
+from benchmarks.measuring import alone, best_of, show
+from runner.images import LoadedImage, load_images
+from runner.study import load_study
+from runner.workplace import ENGINES, EngineName, Workplace, choose_device
+from singan.engines.batched import BatchedEngine
+from singan.engines.graph import WARM_UP_EPOCHS, GraphEngine
+from singan.engines.plain import PlainEngine
+from singan.geometry import pyramid_geometry
+from singan.level import Engine, LevelInputs, LevelState, LevelTask, prepare_inputs, prepare_state
+from singan.pixels import to_tensor
+from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
+from singan.settings import TrainingSettings
+from singan.stopping import StopRule
+from singan.switches import LevelFeed
+
+STUDY = Path(__file__).parents[1] / "experiments.toml"
+SETTINGS = TrainingSettings()
+TASK = LevelTask(LevelFeed(), StopRule(), SETTINGS, seed=0, image_digest="benchmark")
+
+
+def study_images() -> dict[str, LoadedImage]:
+    """The study's images, or what stands in for them."""
+    return load_images(load_study(STUDY).image.values(), "offline", lambda line: click.echo(f"  {line}"))
+
+
+def pyramid_below(image: LoadedImage, level: int, device: torch.device) -> Pyramid:
+    """A pyramid up to a level, with networks as they start."""
+    pyramid = build_pyramid(to_tensor(image.pixels, device=device), pyramid_geometry(image.size, 8))
+    for _ in range(level):
+        state = prepare_state(pyramid, TASK)
+        pyramid = pyramid.with_level(
+            TrainedLevel(state.generator, state.discriminator, 0.1, state.anchor_noise)
+        )
+    return pyramid
+
+
+def run(quick: bool) -> None:
+    """Every level of every image, then whole runs, then peak memory."""
+    device = choose_device("auto")
+    Workplace(device).settle()
+    for name, image in study_images().items():
+        last = pyramid_geometry(image.size, 8).last
+        levels = [0, 2, last] if quick else list(range(last + 1))
+        total: dict[str, float] = {}
+        for level in levels:
+            seconds = time_level(image, level, device, rounds=2 if quick else 4)
+            size = pyramid_geometry(image.size, 8).sizes[level]
+            show(f"{name} level {level} ({size})", seconds)
+            total = {way: total.get(way, 0.0) + taken for way, taken in seconds.items()}
+        show(f"{name}, {'these' if quick else 'all'} levels", total)
+    if device.type == "cpu":
+        _show_memory()
+
+
+def time_level(image: LoadedImage, level: int, device: torch.device, rounds: int) -> dict[str, float]:
+    """Seconds of an epoch in each way."""
+    pyramid = pyramid_below(image, level, device)
+    engines: dict[str, Engine] = {
+        "published": AsPublished(),
+        "plain": PlainEngine(),
+        "batched": BatchedEngine(),
+    }
+    if device.type == "cuda":
+        engines["graph"] = GraphEngine()
+    ready = {name: (prepare_inputs(pyramid, TASK), prepare_state(pyramid, TASK)) for name in engines}
+
+    def epoch(name: str) -> None:
+        inputs, state = ready[name]
+        engines[name].train_epoch(state, inputs, SETTINGS).losses.sum().item()  # wait for the device
+
+    for _ in range(WARM_UP_EPOCHS if "graph" in engines else 0):
+        epoch("graph")
+    return best_of({name: partial(epoch, name) for name in engines}, rounds)
+
+
+def _show_memory() -> None:
+    """Peak memory of the largest level's training, each way in a process of its own."""
+    for engine in ("plain", "batched"):
+        _, peak = alone(_train_largest, engine)
+        click.echo(f"  peak memory, last level of stone-face, {engine}: {peak:.0f} MB")
+
+
+def _train_largest(engine: EngineName) -> None:
+    image = study_images()["stone-face"]
+    Workplace().settle()
+    pyramid = pyramid_below(image, pyramid_geometry(image.size, 8).last, torch.device("cpu"))
+    inputs: LevelInputs = prepare_inputs(pyramid, TASK)
+    state: LevelState = prepare_state(pyramid, TASK)
+    for _ in range(2):
+        ENGINES[engine]().train_epoch(state, inputs, SETTINGS)
