@@ -20,6 +20,7 @@ import torch
 import singan
 from runner.results import Provenance
 from singan.engines.batched import BatchedEngine
+from singan.engines.convolutions import uses_winograd
 from singan.engines.graph import GraphEngine
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
@@ -116,6 +117,12 @@ def _available_memory() -> int:
     return found.get("MemAvailable", 2**30) * 1024
 
 
+def _engine_words(place: Workplace) -> str:
+    """The engine, and whether it convolves by Winograd's method."""
+    is_winograd = place.engine != "plain" and uses_winograd(place.device)
+    return f"{place.engine}, Winograd" if is_winograd else place.engine
+
+
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed; does nothing under other C libraries.
 
@@ -143,7 +150,7 @@ def provenance(place: Workplace) -> Provenance:
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         machine=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         device=device.type,
-        engine=place.engine,
+        engine=_engine_words(place),
         jobs=place.jobs,
         threads=torch.get_num_threads(),
         singan=singan.__version__,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from singan.engines.convolutions import convolve, uses_winograd
 from singan.networks import LEAK, PADDING_px
 from singan.pyramid import TrainedLevel
 
@@ -41,7 +42,7 @@ class FoldedGenerator:
         with torch.inference_mode():
             mixed = self.noise_amplitude * noise + previous
             padded = nn.functional.pad(mixed, (PADDING_px,) * 4)
-            padded = padded.contiguous(memory_format=torch.channels_last)
+            padded = padded.contiguous(memory_format=_best_layout(padded.device))
             result = torch.empty_like(previous, memory_format=torch.contiguous_format)
             for top, rows in self._strips(previous):
                 strip = padded[:, :, top : top + rows + 2 * PADDING_px]
@@ -52,7 +53,7 @@ class FoldedGenerator:
         """What the network adds, `[B, 3, H, W]` from `[B, 3, H + 10, W + 10]`."""
         *blocks, last = self.layers
         for layer in blocks:
-            images = nn.functional.conv2d(images, layer.weight, layer.bias)
+            images = convolve(images, layer.weight, layer.bias)
             images = nn.functional.leaky_relu_(images, LEAK)
         return torch.tanh_(nn.functional.conv2d(images, last.weight, last.bias))
 
@@ -83,7 +84,12 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> _Convolution:
 
 
 def _of(weight: Tensor, bias: Tensor) -> _Convolution:
-    return _Convolution(weight.contiguous(memory_format=torch.channels_last), bias)
+    return _Convolution(weight.contiguous(memory_format=_best_layout(weight.device)), bias)
+
+
+def _best_layout(device: torch.device) -> torch.memory_format:
+    """Forward passes of PyTorch's own convolutions are faster with channels innermost."""
+    return torch.contiguous_format if uses_winograd(device) else torch.channels_last
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

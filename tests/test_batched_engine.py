@@ -125,3 +125,21 @@ def test_other_numbers_of_steps_work_too() -> None:
         state = prepare_state(pyramid, task)
         found.append(engine.train_epoch(state, prepare_inputs(pyramid, task), settings).losses)
     torch.testing.assert_close(*found, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_wide_networks_in_single_precision_have_the_gradients_of_automatic_differentiation() -> None:
+    """Wide and large enough for Winograd's method, where there is numba."""
+    network = Discriminator(32)
+    source = torch.Generator().manual_seed(5)
+    initialise(network, source)
+    images = torch.rand(3, 3, 44, 50, generator=source) * 2 - 1
+    with torch.no_grad():
+        trace = forward(network, images)
+        _, gradients = discriminator_gradients(network, trace)
+    real, fake, mixed = torch.split(images, 1)
+    penalty = GRADIENT_PENALTY_WEIGHT * gradient_penalty(network, mixed)
+    (network(fake).mean() - network(real).mean() + penalty).backward()
+    for parameter, gradient in gradients.items():
+        assert parameter.grad is not None
+        error = (gradient - parameter.grad).norm() / parameter.grad.norm()
+        assert float(error) < 1e-4

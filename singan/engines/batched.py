@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from singan.engines import derivatives as d
+from singan.engines.convolutions import input_gradient, weight_gradient
 from singan.engines.derivatives import Gradients
 from singan.feeds import adversarial_inputs
 from singan.level import EpochResult, LevelInputs, LevelState
@@ -90,7 +91,7 @@ def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Ten
     for one, value in zip(dtop, (-share, share, 1.0), strict=True):  # the penalty is of the gradient of sum D
         one.fill_(value)
     tail, blocks = network.last, network.blocks
-    dh = d.input_gradient(tail, trace.blocks[-1].output, dtop)
+    dh = input_gradient(trace.blocks[-1].output, tail.weight, dtop)
     backward: list[d.BlockGradients] = []  # output side first
     for index in reversed(range(len(blocks))):
         found = d.block_backward(blocks[index], trace.blocks[index], dh)
@@ -98,15 +99,17 @@ def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Ten
         only = (
             slice(None) if index else slice(_MIXED, None)
         )  # of the pictures, only the mixed one's is wanted
-        dh = d.input_gradient(blocks[index].conv, trace.blocks[index].below[only], found.convolved[only])
+        dh = input_gradient(trace.blocks[index].below[only], blocks[index].conv.weight, found.convolved[only])
     penalty, direction = _penalty(dh)
     gradients = _penalty_gradients(network, trace, backward, direction, dtop)
     pair = slice(0, _MIXED)
     for block, seen, found in zip(blocks, trace.blocks, reversed(backward), strict=True):
-        gradients[block.conv.weight] += d.weight_gradient(block.conv, seen.below[pair], found.convolved[pair])
+        gradients[block.conv.weight] += weight_gradient(
+            seen.below[pair], block.conv.weight, found.convolved[pair]
+        )
         gradients[block.norm.weight] += found.scale[pair].sum(0)
         gradients[block.norm.bias] += found.shift[pair].sum(0)
-    gradients[tail.weight] += d.weight_gradient(tail, trace.blocks[-1].output[pair], dtop[pair])
+    gradients[tail.weight] += weight_gradient(trace.blocks[-1].output[pair], tail.weight, dtop[pair])
     return penalty, gradients
 
 
@@ -139,20 +142,20 @@ def _penalty_gradients(
     for block, one, (x, inverse) in zip(blocks, seen, normalised, strict=True):
         tangents.append(d.block_tangent(block, one, x, inverse, h_t))
         h_t = tangents[-1].output
-    gradients: Gradients = {tail.weight: d.weight_gradient(tail, h_t, dtop[mixed])}
+    gradients: Gradients = {tail.weight: weight_gradient(h_t, tail.weight, dtop[mixed])}
     dh_t: Tensor | None = None  # sum D is linear in the last block's output
     for index in reversed(range(len(blocks))):
         block, one, first = blocks[index], seen[index], first_order[index]
         second = d.block_backward_tangent(block, one, *normalised[index], first, tangents[index], dh_t)
-        gradients[block.conv.weight] = d.weight_gradient(
-            block.conv,
+        gradients[block.conv.weight] = weight_gradient(
             torch.cat([tangents[index].below, one.below]),
+            block.conv.weight,
             torch.cat([first.convolved, second.convolved]),
         )
         gradients[block.norm.weight] = second.scale[0]
         gradients[block.norm.bias] = second.shift[0]
         if index:
-            dh_t = d.input_gradient(block.conv, one.below, second.convolved)
+            dh_t = input_gradient(one.below, block.conv.weight, second.convolved)
     return gradients
 
 
@@ -196,14 +199,14 @@ def _adversarial(discriminator: Discriminator, fake: Tensor) -> tuple[Tensor, Te
     """-mean D(fake), and its gradient by the fake."""
     trace = d.forward(discriminator, fake)
     d.update_statistics(discriminator, trace)
-    dh = d.input_gradient(
-        discriminator.last,
+    dh = input_gradient(
         trace.blocks[-1].output,
+        discriminator.last.weight,
         torch.full_like(trace.top, -1 / trace.top.numel()),
     )
     for block, seen in zip(reversed(discriminator.blocks), reversed(trace.blocks), strict=True):
         found = d.block_backward(block, seen, dh)
-        dh = d.input_gradient(block.conv, seen.below, found.convolved)
+        dh = input_gradient(seen.below, block.conv.weight, found.convolved)
     return -trace.top.mean(), dh
 
 
@@ -213,17 +216,19 @@ def generator_gradients(network: Generator, trace: d.Trace, dtop: Tensor) -> Gra
     assert tail.bias is not None
     below = trace.blocks[-1].output
     gradients: Gradients = {
-        tail.weight: d.weight_gradient(tail, below, dtop),
+        tail.weight: weight_gradient(below, tail.weight, dtop),
         tail.bias: dtop.sum((0, 2, 3)),
     }
-    dh = d.input_gradient(tail, below, dtop)
+    dh = input_gradient(below, tail.weight, dtop)
     for index in reversed(range(len(blocks))):
         block, seen = blocks[index], trace.blocks[index]
         found = d.block_backward(block, seen, dh)
         padding = 0 if index else PADDING_px
-        gradients[block.conv.weight] = d.weight_gradient(block.conv, seen.below, found.convolved, padding)
+        gradients[block.conv.weight] = weight_gradient(
+            seen.below, block.conv.weight, found.convolved, padding
+        )
         gradients[block.norm.weight] = found.scale.sum(0)
         gradients[block.norm.bias] = found.shift.sum(0)
         if index:
-            dh = d.input_gradient(block.conv, seen.below, found.convolved)
+            dh = input_gradient(seen.below, block.conv.weight, found.convolved)
     return gradients

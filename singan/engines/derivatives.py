@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from singan.engines.convolutions import convolve
 from singan.networks import LEAK, ConvBlock, Discriminator, Generator
 
 _aten = torch.ops.aten
@@ -56,7 +57,7 @@ def forward(network: Generator | Discriminator, images: Tensor, padding: int = 0
     h = images
     for block in network.blocks:
         below = h
-        a = nn.functional.conv2d(h, block.conv.weight, block.conv.bias, padding=padding)
+        a = convolve(h, block.conv.weight, block.conv.bias, padding)
         batch = len(a)
         scale, shift = block.norm.weight.repeat(batch), block.norm.bias.repeat(batch)
         y, mean, inverse = torch.native_batch_norm(
@@ -65,7 +66,7 @@ def forward(network: Generator | Discriminator, images: Tensor, padding: int = 0
         h = nn.functional.leaky_relu_(y.view_as(a), LEAK)
         traces.append(BlockTrace(below, a, mean, inverse, h))
         padding = 0
-    return Trace(tuple(traces), nn.functional.conv2d(h, network.last.weight, network.last.bias))
+    return Trace(tuple(traces), convolve(h, network.last.weight, network.last.bias))
 
 
 def update_statistics(network: Generator | Discriminator, trace: Trace, images: slice = slice(None)) -> None:
@@ -111,26 +112,6 @@ def block_backward(block: ConvBlock, trace: BlockTrace, dh: Tensor) -> BlockGrad
     return BlockGradients(dy, da.view_as(dy), scale.view(batch, -1), shift.view(batch, -1))
 
 
-def input_gradient(conv: nn.Conv2d, below: Tensor, da: Tensor, padding: int = 0) -> Tensor:
-    """Gradient of a convolution's input."""
-    return _convolution_backward(conv, below, da, padding, wants_input=True)[0]
-
-
-def weight_gradient(conv: nn.Conv2d, below: Tensor, da: Tensor, padding: int = 0) -> Tensor:
-    """Gradient of a convolution's weight, summed over the images."""
-    return _convolution_backward(conv, below, da, padding, wants_input=False)[1]
-
-
-def _convolution_backward(
-    conv: nn.Conv2d, below: Tensor, da: Tensor, padding: int, *, wants_input: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    mask = [wants_input, not wants_input, False]
-    found: tuple[Tensor, Tensor, Tensor] = _aten.convolution_backward(
-        da, below, conv.weight, None, [1, 1], [padding, padding], [1, 1], False, [0, 0], 1, mask
-    )
-    return found
-
-
 @dataclass(frozen=True)
 class BlockTangent:
     """Derivatives of a block's parts along a direction in the network's input, for one image."""
@@ -149,7 +130,7 @@ def block_tangent(
     block: ConvBlock, trace: BlockTrace, x: Tensor, inverse: Tensor, below: Tensor
 ) -> BlockTangent:
     """Push a tangent through a block; `x` and the inverse deviation `[1, C, 1, 1]` are those of the image."""
-    a_t = nn.functional.conv2d(below, block.conv.weight)
+    a_t = convolve(below, block.conv.weight)
     deviation = (x * a_t).mean(
         (2, 3), keepdim=True
     )  # of the deviation itself, as x has mean 0 and variance 1
