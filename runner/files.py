@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -15,6 +17,14 @@ def check_writable(folder: Path) -> None:
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         what = "cannot be written" if existing.is_dir() else f"cannot be a folder: {existing} is a file"
         raise UserError(what, where=str(folder), right="name another folder")
+
+
+def read_file(path: Path) -> bytes:
+    """Contents of a file; raises `OSError` for what is none: a pipe or a device would be read for ever."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return path.read_bytes()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runner.plan import LevelTraining, Plan, Run, note_name, why_changed
-from runner.store import Store
+from runner.store import Note, Store
 
 State = Literal["done", "failed", "missing"]
 
@@ -67,5 +67,5 @@ def run_states(plan: Plan, store: Store) -> Iterator[RunState]:
             yield RunState(run, "missing", "not super-resolved yet")
 
 
-def _was_the_same(note: dict[str, dict[str, object]], task: LevelTraining) -> bool:
-    return bool(note["levels"].get(str(task.level)) == task.fields)
+def _was_the_same(note: Note, task: LevelTraining) -> bool:
+    return note["levels"].get(str(task.level)) == task.fields

@@ -20,11 +20,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from filelock import FileLock
+from pydantic import BaseModel, Field, ValidationError
 
-from runner.files import check_writable, write_atomically
+from runner.files import check_writable, read_file, write_atomically
 from runner.results import Provenance
 from singan.errors import UserError
 
@@ -39,6 +40,36 @@ PICTURE = "picture.webp"
 _DIGEST_bytes = 32
 
 
+class StoredFile(BaseModel):
+    """What a file of an entry must be."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class _Description(BaseModel):
+    """entry.json. It has no checksum of its own, so nothing in it is taken for granted."""
+
+    fields: dict[str, Any]
+    facts: dict[str, Any]
+    provenance: Provenance
+    files: dict[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], StoredFile]
+
+
+class Note(TypedDict):
+    """What a run last was: why it failed, if it did, and the fields of its levels by their index."""
+
+    failure: str | None
+    levels: dict[str, dict[str, Any]]
+
+
+class _NoteFile(BaseModel):
+    """The same as it lies in the store, where anything may have become of it."""
+
+    failure: str | None
+    levels: dict[str, dict[str, Any]]
+
+
 @dataclass(frozen=True)
 class Entry:
     """Finished work: its files, what its key was made from, how long it took and where."""
@@ -47,20 +78,22 @@ class Entry:
     fields: Mapping[str, Any]
     facts: Mapping[str, Any]
     provenance: Provenance
-    files: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, StoredFile]
 
     @property
     def is_complete(self) -> bool:
         """Whether every file is there with its size; contents are verified when read."""
-        return all(_size(self.folder / name) == file["bytes"] for name, file in self.files.items())
+        return all(_size(self.folder / name) == file.bytes for name, file in self.files.items())
 
     def read(self, name: str) -> bytes:
         """Contents of a file; raises `DamagedError` if they are not what was written."""
+        if name not in self.files:
+            raise DamagedError(self.folder, "is not among the entry's files", name)
         try:
-            data = (self.folder / name).read_bytes()
+            data = read_file(self.folder / name)
         except OSError as error:
             raise DamagedError(self.folder, error.strerror or "cannot be read", name) from None
-        if hashlib.sha256(data).hexdigest() != self.files[name]["sha256"]:
+        if hashlib.sha256(data).hexdigest() != self.files[name].sha256:
             raise DamagedError(self.folder, "wrong checksum", name)
         return data
 
@@ -100,14 +133,19 @@ class Store:
         check_writable(self.root)
         write_atomically(self.root / "format", f"{FORMAT}\n".encode())
 
+    def _check_there(self) -> None:
+        """Refuse to write once the store has gone: where a disk was taken away no half store must begin."""
+        if not (self.root / "format").is_file():
+            raise UserError("the store has gone", where=str(self.root), right="bring it back, and run again")
+
     def find(self, kind: Kind, key: str) -> Entry | None:
         """The entry of a key, or None if it is not there or not complete."""
         folder = self.root / kind / key
         try:
-            raw = json.loads((folder / "entry.json").read_bytes())
-            entry = Entry(folder, raw["fields"], raw["facts"], Provenance(**raw["provenance"]), raw["files"])
-        except (OSError, ValueError, KeyError, TypeError):
+            found = _Description.model_validate_json(read_file(folder / "entry.json"))
+        except (OSError, ValidationError):
             return None
+        entry = Entry(folder, found.fields, found.facts, found.provenance, found.files)
         return entry if entry.is_complete else None
 
     def add(
@@ -123,14 +161,14 @@ class Store:
         """Store finished work under its key, all of it or nothing, in place of what was there."""
         folder = self.root / kind / key
         described = {
-            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            name: StoredFile(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
             for name, data in files.items()
         }
         entry = {
             "fields": dict(fields),
             "facts": dict(facts),
             "provenance": provenance.model_dump(),
-            "files": described,
+            "files": {name: file.model_dump() for name, file in described.items()},
         }
         with self._replacing(folder) as fresh:
             for name, data in {**files, "entry.json": json.dumps(entry, indent=1).encode()}.items():
@@ -139,6 +177,7 @@ class Store:
 
     @contextmanager
     def _replacing(self, folder: Path) -> Iterator[Path]:
+        self._check_there()
         fresh: Path | None = None
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +194,7 @@ class Store:
 
     def set_aside(self, damaged: DamagedError) -> Path:
         """Move a damaged entry out of the way, so that its work is done again; returns where it went."""
+        self._check_there()
         path = damaged.path
         target = self.root / "damaged" / f"{path.parent.name}-{path.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -165,12 +205,13 @@ class Store:
 
     def keep_partial(self, key: str, data: bytes) -> None:
         """Keep a training in progress, in place of what was kept of it before."""
+        self._check_there()
         write_atomically(self._partial(key), hashlib.sha256(data).digest() + data)
 
     def read_partial(self, key: str) -> bytes | None:
         """What was last kept, or None; raises `DamagedError` if it is not what was written."""
         try:
-            kept = self._partial(key).read_bytes()
+            kept = read_file(self._partial(key))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -186,7 +227,7 @@ class Store:
 
     def drop_partial(self, key: str) -> None:
         """Forget a training in progress, because it is finished or of no use."""
-        self._partial(key).unlink(missing_ok=True)
+        _remove(self._partial(key))
 
     def _partial(self, key: str) -> Path:
         return self.root / "partial" / key
@@ -194,26 +235,35 @@ class Store:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold a key while working on it; another process waits here, then finds the work done."""
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{key}.lock"):
+        self._check_there()
+        path = self.root / "locks" / f"{key}.lock"
+        held = FileLock(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.acquire()
+        except OSError as error:
+            raise UserError(f"cannot be locked: {error.strerror or error}", where=str(path)) from None
+        try:
             yield
+        finally:
+            held.release()
 
     def write_note(self, name: str, note: Mapping[str, Any]) -> None:
         """Keep what a run last was."""
+        self._check_there()
         write_atomically(self.root / "runs" / f"{name}.json", json.dumps(note, indent=1).encode())
 
-    def read_note(self, name: str) -> dict[str, Any] | None:
+    def read_note(self, name: str) -> Note | None:
         """What a run last was, or None."""
         try:
-            note = json.loads((self.root / "runs" / f"{name}.json").read_bytes())
-        except (OSError, ValueError):
+            note = _NoteFile.model_validate_json(read_file(self.root / "runs" / f"{name}.json"))
+        except (OSError, ValidationError):
             return None
-        return note if isinstance(note, dict) else None
+        return Note(failure=note.failure, levels=note.levels)
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

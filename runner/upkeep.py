@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from runner.plan import digest
 from runner.store import KINDS, DamagedError, Entry, Kind, Store
@@ -78,7 +79,7 @@ def rubbish(store: Store, *, unused: bool = False) -> list[Path]:
 def remove(paths: list[Path]) -> None:
     """Remove files and folders; what is gone already is fine."""
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
@@ -107,7 +108,7 @@ def _is_free(lock: Path) -> bool:
     try:
         with FileLock(lock, timeout=0):
             return True
-    except Timeout:
+    except OSError:  # held by another process (`Timeout`), or not to be had by anybody
         return False
 
 
@@ -117,9 +118,14 @@ def _needed_levels(store: Store) -> set[str]:
         store.read_note(str(path.relative_to(store.root / "runs").with_suffix("")))
         for path in (store.root / "runs").rglob("*.json")
     )
-    return {digest(fields) for note in notes if note for fields in note["levels"].values()}
+    needed = set()
+    for fields in (fields for note in notes if note for fields in note["levels"].values()):
+        with suppress(ValueError):  # a number no key can be made from was never written here
+            needed.add(digest(fields))
+    return needed
 
 
 def _level_of(entry: Entry, kind: Kind, key: str) -> str | None:
     """The level an entry stands or falls with; None for metrics of plain enlargements."""
-    return key if kind == "levels" else entry.fields.get("top")
+    top = entry.fields.get("top")
+    return key if kind == "levels" else top if isinstance(top, str) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,37 @@ def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: py
     assert "sr on dots: out of memory" in err
     _, out, _ = singan("status", *TINY, "--experiment", "sr")
     assert "failed  sr on dots  out of memory" in out
+
+
+@pytest.mark.parametrize(
+    ("encoding", "command", "said"),
+    [
+        ("utf-8", ("store", "gc", "--dry-run"), b"damaged/\\udcff"),
+        ("latin-1", ("store", "gc", "--dry-run"), b"damaged/\\udcff"),
+        ("latin-1", ("list", *STUDY), b"\\u221a original"),
+    ],
+)
+def test_names_the_terminal_cannot_show_are_told_all_the_same(
+    encoding: str, command: tuple[str, ...], said: bytes, tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    tiny_study.edit('title = "Original"', 'title = "\\u221a original"')
+    (tmp_path / "store" / "damaged" / "\udcff").mkdir(parents=True)
+    (tmp_path / "store" / "format").write_text("1\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([*SINGAN, *command], cwd=tmp_path, capture_output=True, check=True, env=environment)
+    assert said in done.stdout
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("lis\nt",), ("list", "a\nb"), ("list", "--study", "a\nb"), ("list", "--study", "a\nb/" * 99)],
+)
+def test_a_refusal_is_one_line_whatever_is_quoted_in_it(arguments: tuple[str, ...], singan: Shell) -> None:
+    status, _, err = singan(*arguments)
+    assert status == cli.EXIT_USAGE
+    assert err.startswith("singan: ")
+    assert len(err.splitlines()) == 1
 
 
 def test_an_interrupted_run_says_how_to_go_on(singan: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

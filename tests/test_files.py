@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runner.files import write_atomically
+from runner.files import read_file, write_atomically
 from singan.errors import UserError
 
 
@@ -33,3 +34,18 @@ def test_a_path_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"")
     with pytest.raises(UserError, match="cannot be written"):
         write_atomically(tmp_path / "f" / "g", b"")
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"]
+)
+def test_what_could_be_read_for_ever_is_not_begun(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "f")
+    with pytest.raises(OSError, match="Not a regular file"):
+        read_file(tmp_path / "f")
+
+
+def test_a_file_is_read_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"data")
+    (tmp_path / "link").symlink_to(tmp_path / "f")
+    assert read_file(tmp_path / "link") == b"data"

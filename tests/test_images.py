@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,6 +87,13 @@ def test_ones_own_picture_gets_an_id_fit_for_files_and_keeps_its_name(
     pictures.rgb_png(tmp_path / name)
     image = load_own(tmp_path / name)
     assert (image.id, image.title) == (expected, Path(name).stem)
+
+
+def test_a_name_in_another_encoding_still_makes_a_title_that_can_be_written(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + "/K\u00f6ln.png".encode("latin-1")))
+    pictures.rgb_png(path)
+    image = load_own(path)
+    assert (image.id, image.title) == ("k-ln", "K\N{REPLACEMENT CHARACTER}ln")
 
 
 def test_the_digest_knows_pixels_and_shape_but_no_name() -> None:

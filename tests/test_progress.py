@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 from rich.console import Console
 
@@ -30,6 +32,68 @@ def test_plain_lines_do_not_come_every_epoch() -> None:
     progress = PlainProgress()
     progress.start("level 0", 1)
     assert not progress.wants_update()
+
+
+class Clock:
+    """Time that passes only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("runner.progress.time.monotonic", clock)
+    return clock
+
+
+def test_the_time_left_is_estimated_from_the_work_done(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = PlainProgress()
+    progress.begin(10)
+    progress.start("level 0", 2)
+    clock.now += 1
+    progress.update(0.25, "soon")  # a second is too little to go by
+    clock.now += 29
+    progress.update(0.5, "half")
+    clock.now += 30
+    progress.finish("trained")
+    progress.start("the rest, and more than was planned", 9)
+    clock.now += 270
+    progress.finish("trained")
+    assert [line.rpartition(", ")[2] for line in capsys.readouterr().out.splitlines()] == [
+        "estimating the time left",
+        "about 4 min 30 s left",
+        "about 4 min 00 s left",
+        "about 0.0 s left",
+    ]
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [(PlainProgress, 15.0), (LiveProgress, 0.2)])
+def test_updates_are_wanted_now_and_then(
+    kind: type[PlainProgress | LiveProgress], seconds: float, clock: Clock
+) -> None:
+    progress = kind()
+    progress.begin(1)
+    progress.start("level 0", 1)
+    progress.update(0.1, "epoch 1")
+    clock.now += 0.9 * seconds
+    assert not progress.wants_update()
+    clock.now += 0.2 * seconds
+    assert progress.wants_update()
+
+
+def test_a_terminal_gets_bars_for_as_long_as_the_work_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with showing_progress() as progress:
+        assert isinstance(progress, LiveProgress)
+        assert progress._bars.live.is_started
+    assert not progress._bars.live.is_started
 
 
 def test_a_terminal_sees_bars_and_markup_in_names_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,7 +227,7 @@ def test_nothing_needs_an_exception_from_the_security_policy(troubled: Built) ->
 
 def test_hostile_texts_are_inert(hostile: Built) -> None:
     for page in hostile.pages.values():
-        assert all(script["src"].startswith("../static/viewer-") for script in page.all("script"))
+        assert all(script["src"].lstrip("./").startswith("static/") for script in page.all("script"))
         assert "<script>alert(1)</script>" in page.text, "shown as the text it is"
         assert "{{ 7*7 }}" in page.text
     assert HOSTILE in hostile.pages["experiments/other.html"].text
@@ -298,3 +298,37 @@ def test_other_seeds_stand_below_the_studys_own(troubled: Built) -> None:
 def test_publishing_never_imports_torch() -> None:
     code = "import sys, runner.publish.site; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_diagram_shows_what_a_groups_experiments_change_and_says_it(troubled: Built) -> None:
+    said = {
+        "groups/baseline": ("stops early",),
+        "groups/real": ("not what the levels below generate", "stops early"),
+        "about": (),
+    }
+    changes = {words for several in said.values() for words in several}
+    for name, several in said.items():
+        page = troubled.pages[f"{name}.html"]
+        (drawing,) = [drawing for drawing in page.all("svg") if drawing.get("role") == "img"]
+        ids = {a["id"] for _, a in page.elements if "id" in a}
+        assert set(drawing["aria-labelledby"].split()) <= ids
+        found = {words for words in changes if words in page.text}
+        assert found == set(several), name
+
+
+def test_an_experiment_sets_the_authors_conclusion_beside_the_answers(troubled: Built) -> None:
+    page = troubled.pages["experiments/early-stop.html"]
+    assert "What the author concluded" in page.text
+    answers = page.text.partition("What this record says to the author")[2].partition("Against")[0]
+    assert "Training time falls to 45-81 %" in answers
+    assert any(link.startswith("../findings.html#claim-") for link in page.links())
+
+
+def test_an_image_sets_the_author_beside_the_verdict_on_it(troubled: Built) -> None:
+    text = troubled.pages["images/stone-face.html"].text
+    assert "Against the original on this image: " in text
+    assert "Bad: untrained lower generators feed the last level." in text
+
+
+def test_provenance_tells_how_a_run_was_trained(troubled: Built) -> None:
+    assert "plain engine, 1 process on the machine" in troubled.pages["experiments/real-b.html"].text

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from records import Synthetic, small_study, write_results
 
@@ -52,6 +53,7 @@ PAGES = (
     "experiments/real-b",
     "images/stone-face",
     "timing",
+    "findings",
     "about",
 )
 
@@ -105,6 +107,28 @@ def test_every_page_is_whole_quiet_legible_and_keeps_to_itself(page: Page, site:
     assert [url for url in requests if not url.startswith(site.as_uri())] == []
 
 
+AXE = {"resultTypes": ["violations"], "preload": False}
+
+
+@pytest.mark.parametrize(
+    ("page", "rules"),
+    [
+        ((390, "dark"), AXE),
+        ((1280, "light"), AXE),
+        ((390, "light"), {**AXE, "runOnly": ["color-contrast"]}),
+        ((1280, "dark"), {**AXE, "runOnly": ["color-contrast"]}),
+    ],
+    indirect=["page"],
+    ids=str,
+)
+def test_axe_finds_nothing_on_any_page(page: Page, site: Path, rules: dict[str, object]) -> None:
+    for name in PAGES:
+        page.goto((site / f"{name}.html").as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+        found = Axe().run(page, options=rules)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+
+
 def test_nothing_moves_while_pictures_load(page: Page, site: Path) -> None:
     page.add_init_script(
         "window.shift = 0; new PerformanceObserver(list => list.getEntries()"
@@ -129,3 +153,118 @@ def test_thumbnails_lead_to_their_image_on_the_experiments_page(page: Page, site
     page.locator('a[href="experiments/early-stop.html#colosseum"]').click()
     assert page.locator("h1").inner_text() == "Stop on a small reconstruction loss"
     assert page.locator("#colosseum").is_visible()
+
+
+ROWS = """() => [...document.querySelectorAll(".matrix tbody tr")]
+  .filter(row => !row.hidden).map(row => row.querySelector("code").textContent)"""
+"""Experiments in the matrix, from the top."""
+
+STUDYS_ORDER = ["original", "early-stop", "real-a", "real-b"]
+
+
+def test_the_matrix_is_sorted_by_any_column_both_ways_and_back(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    assert page.evaluate(ROWS) == STUDYS_ORDER
+    heads = page.locator(".matrix thead th")
+    for index in range(1, heads.count()):
+        rows = "[...document.querySelectorAll('.matrix tbody tr')]"
+        keys = f"() => {rows}.map(row => row.cells[{index}].dataset.sort)"
+        for order in ("ascending", "descending"):
+            heads.nth(index).locator(".sort").click()
+            assert page.locator("[aria-sort]").count() == 1
+            assert heads.nth(index).get_attribute("aria-sort") == order
+            found = page.evaluate(keys)
+            known = [float(key) for key in found if key]
+            assert known == sorted(known, reverse=order == "descending")
+            assert found[len(known) :] == [""] * (len(found) - len(known)), "what is unknown comes last"
+    heads.first.click()
+    assert page.evaluate(ROWS) == STUDYS_ORDER
+
+
+def test_the_matrix_is_sorted_from_the_keyboard(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    page.locator(".sort").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(ROWS) == STUDYS_ORDER[::-1]
+    assert page.evaluate("document.activeElement === document.querySelector('.sort')")
+
+
+def test_the_matrix_is_filtered_by_group_and_words(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    count = page.locator(".filter output")
+    assert count.inner_text() == "4 of 4"
+    page.locator(".filter select").select_option("real")
+    assert page.evaluate(ROWS) == ["real-a", "real-b"]
+    page.locator(".filter input").fill("UNTRAINED last")
+    assert page.evaluate(ROWS) == ["real-a"]
+    assert count.inner_text() == "1 of 4"
+    page.locator(".filter input").fill("nothing of the kind")
+    assert page.evaluate(ROWS) == []
+
+
+def test_a_tab_shows_its_image_and_hides_the_others(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    panels = page.locator(".tab-panel")
+    assert [panels.nth(i).is_visible() for i in range(2)] == [True, False]
+    page.get_by_role("radio", name="Stone face").focus()
+    page.keyboard.press("ArrowRight")
+    assert [panels.nth(i).is_visible() for i in range(2)] == [False, True]
+    assert page.locator('.viewer[data-image="colosseum"] .stage').first.is_visible()
+
+
+def test_a_link_to_a_view_opens_the_tab_of_its_image(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri() + "#img=colosseum&a=input.nearest&b=real-b&x=100&y=50&z=2")
+    viewer = page.locator('.viewer[data-image="colosseum"]')
+    assert viewer.is_visible()
+    assert viewer.locator(".choice").nth(1).input_value() == "real-b"
+
+
+def test_without_script_the_matrix_offers_no_controls(browser: Browser, site: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    assert page.locator(".matrix tbody tr").count() == len(STUDYS_ORDER)
+    assert not page.locator(".filter").is_visible()
+    assert not page.locator(".sort").first.is_visible()
+    page.locator('label[for="tab.colosseum"]').click()
+    assert page.locator(".tab-panel").nth(1).is_visible()
+    context.close()
+
+
+SHOTS = """details => [...details.querySelectorAll(".shot")].map(shot =>
+  [shot.ariaLabel, shot.firstElementChild.getAttribute("href").split("/").at(-1), shot.viewBox.baseVal.x])"""
+
+
+def test_snapshots_are_walked_beside_the_originals(page: Page, site: Path) -> None:
+    page.goto((site / "experiments" / "real-b.html").as_uri() + "#colosseum")
+    details = page.locator("section:has(#colosseum) details:has(.explorer)")
+    details.locator("summary").click()
+    tables, output = details.locator("table"), details.locator("output")
+    sheets = tables.last.locator("img")
+    assert sheets.count() == 2
+    for column, epoch in ((4, 4), (3, 3)):
+        found = details.evaluate(SHOTS)
+        assert output.inner_text() == f"Level 5, epoch {epoch}"
+        for index, (label, file, left) in enumerate(found):
+            name = ("real-b", "original")[index]
+            assert label == f"Colosseum, level 5 by {name}: G(z*) above, the fake below, epoch {epoch}"
+            assert (sheets.nth(index).get_attribute("src") or "").endswith(file)
+            assert left == column * 123
+        details.get_by_role("slider", name="Epoch").focus()
+        page.keyboard.press("ArrowLeft")
+    details.get_by_role("slider", name="Level").focus()
+    page.keyboard.press("Home")
+    assert output.inner_text() == "Level 0, epoch 2"
+    shared = [file for _, file, _ in details.evaluate(SHOTS)]
+    assert shared[0] == shared[1], "level 0 is the original's"
+
+
+def test_an_early_stop_stands_beside_the_original_at_the_same_epoch(page: Page, site: Path) -> None:
+    page.goto((site / "experiments" / "real-a.html").as_uri())
+    details = page.locator("details:has(.explorer)").first
+    details.locator("summary").click()
+    details.get_by_role("slider", name="Level").focus()
+    page.keyboard.press("ArrowLeft")
+    own, original = (words for words, _, _ in details.evaluate(SHOTS))
+    assert own.endswith("level 7 by real-a: G(z*) above, the fake below, epoch 1")
+    assert original.endswith("level 7 by original: G(z*) above, the fake below, epoch 1")

@@ -254,9 +254,9 @@ def test_a_claim_holds_if_all_of_it_does(answers: list[Answer], answer: Answer) 
 
 
 def test_a_difference_shows_its_sign() -> None:
-    assert [signed(value, 1) for value in (0.26, -0.26, -0.01, 0.0)] == [
-        "+0.3",
-        "\N{MINUS SIGN}0.3",
-        "+0.0",
-        "+0.0",
+    assert [signed(value, "niqe") for value in (0.256, -0.256, -0.001, 0.0)] == [
+        "+0.26",
+        "\N{MINUS SIGN}0.26",
+        "+0.00",
+        "+0.00",
     ]

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from records import Synthetic, small_study, write_results
 
@@ -69,6 +70,41 @@ def test_a_picture_of_another_size_than_recorded_is_a_gap(tmp_path: Path) -> Non
     )
     (note,) = build(study, tmp_path).report.notes
     assert "as recorded: images/colosseum-x8-nearest.webp" in note
+
+
+def test_a_picture_too_large_or_no_file_at_all_is_a_gap(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    folder = write_results(tmp_path / "results", study).folder
+    PIL.Image.new("1", (10_000, 10_000)).save(folder / "images/colosseum-x8-nearest.webp", "PNG")
+    (folder / "images/colosseum-x8-bicubic.webp").unlink()
+    (folder / "images/colosseum-x8-bicubic.webp").symlink_to("/dev/zero")
+    assert build(study, tmp_path).report.notes == (
+        "not a whole WebP or PNG picture: images/colosseum-x8-nearest.webp",
+        "picture missing: images/colosseum-x8-bicubic.webp",
+    )
+
+
+@pytest.mark.parametrize("where", ["runs/original/colosseum/x8-seed0.webp", "levels/*.webp"])
+def test_a_picture_damaged_behind_its_header_is_refused_by_name(where: str, tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    for path in write_results(tmp_path / "results", study).folder.glob(where):
+        with PIL.Image.open(path) as picture:
+            picture.save(path, "PNG")  # (of a WebP, Pillow reads all to tell its size)
+        path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(UserError, match=r"\.webp: cannot be decoded: .*run the study again"):
+        build_site(study, tmp_path / "results", tmp_path / "site")
+
+
+@pytest.mark.parametrize("loss", [1e308, 1e-320, -1.0, "NaN", "Infinity"])
+def test_losses_no_chart_has_place_for_leave_the_others_drawn(loss: float | str, tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    for path in (write_results(tmp_path / "results", study).folder / "levels").glob("*.json"):
+        level = json.loads(path.read_text(encoding="utf-8"))
+        level["losses"]["reconstruction"][0] = float(loss)
+        path.write_text(json.dumps(level), encoding="utf-8")
+    page = build(study, tmp_path).pages["experiments/original.html"]
+    (chart,) = set(re.findall(r"charts/losses-\w+-light\.svg", page))
+    assert "level 0" in (tmp_path / "site" / chart).read_text(encoding="utf-8")
 
 
 def test_a_run_of_other_epochs_than_the_profile_is_never_taken_for_it(tmp_path: Path) -> None:

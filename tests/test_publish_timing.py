@@ -12,7 +12,7 @@ from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
 from runner.results import LevelRecord, Picture, Snapshots
 from runner.study import Published
 
-NO_SHEET = Snapshots(sheet=Picture(file="", width=1, height=1), epochs=(), width=1, height=1)
+NO_SHEET = Snapshots(sheet=Picture(file="", width=1, height=2), epochs=(0,), width=1, height=1)
 
 
 def levels_of(*seconds: float, machine: str = "one") -> Trained:

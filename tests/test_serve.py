@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -25,6 +26,14 @@ def test_a_built_site_is_served_on_this_machine(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{address}index.html") as page:
             assert page.read() == b"<p>hello"
         process.terminate()
+
+
+def test_a_port_in_use_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<p>hello", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} cannot be used: .*; name another with --port"):
+            serve_folder(tmp_path, port, print)
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:

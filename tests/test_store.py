@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -64,11 +66,79 @@ def test_an_entry_with_a_missing_or_cut_file_is_not_there(store: Store) -> None:
     assert store.find("levels", "k") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": {}}', "[" * 100_000, "\x00", "1" * 5000])
 def test_an_unreadable_description_means_not_there(store: Store, text: str) -> None:
     folder = add(store).folder
     (folder / "entry.json").write_text(text, encoding="utf-8")
     assert store.find("levels", "k") is None
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("fields", []),
+        ("facts", None),
+        ("provenance", {"machine": "m"}),
+        ("files", []),
+        ("files", {"a": 3}),
+        ("files", {"a": {"bytes": 7}}),
+        ("files", {"a": {"bytes": -7, "sha256": ""}}),
+        ("files", {"../k/a": {"bytes": 7, "sha256": ""}}),
+        ("files", {"a\0b": {"bytes": 7, "sha256": ""}}),
+    ],
+)
+def test_a_description_of_another_shape_means_not_there(store: Store, part: str, value: object) -> None:
+    path = add(store).folder / "entry.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), part: value}), encoding="utf-8")
+    assert store.find("levels", "k") is None
+
+
+def test_a_file_the_description_has_lost_is_damage(store: Store) -> None:
+    entry = add(store)
+    with pytest.raises(DamagedError, match="is not among the entry's files"):
+        entry.read("b")
+
+
+def test_a_link_in_place_of_an_entry_is_replaced_and_what_it_led_to_stays(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "precious").touch()
+    (store.root / "levels").mkdir()
+    (store.root / "levels" / "k").symlink_to(tmp_path / "other")
+    add(store)
+    assert store.find("levels", "k") is not None
+    assert not (store.root / "levels" / "k").is_symlink()
+    assert (tmp_path / "other" / "precious").exists()
+
+
+def test_where_a_store_has_gone_no_half_store_begins(store: Store) -> None:
+    damaged = DamagedError(add(store).folder, "torn")
+    shutil.rmtree(store.root)
+    for action in (
+        lambda: add(store),
+        lambda: store.keep_partial("k", b""),
+        lambda: store.write_note("a", {"failure": None, "levels": {}}),
+        lambda: store.set_aside(damaged),
+        lambda: store.lock("k").__enter__(),
+    ):
+        with pytest.raises(UserError, match="the store has gone; bring it back"):
+            action()
+    assert not store.root.exists()
+
+
+def test_a_lock_that_cannot_be_had_is_told_in_one_line(store: Store) -> None:
+    (store.root / "locks" / "k.lock").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"k\.lock: cannot be locked"), store.lock("k"):
+        pytest.fail("went on without the lock")
+
+
+def test_a_folder_in_place_of_a_training_in_progress_is_damage_and_can_be_dropped(store: Store) -> None:
+    (store.root / "partial" / "k").mkdir(parents=True)
+    with pytest.raises(DamagedError, match="Is a directory"):
+        store.read_partial("k")
+    store.drop_partial("k")
+    assert store.read_partial("k") is None
 
 
 def test_a_flipped_byte_is_noticed_on_reading_and_can_be_set_aside(store: Store) -> None:
@@ -138,5 +208,13 @@ def test_a_key_is_worked_on_by_one_at_a_time(store: Store) -> None:
 def test_notes_come_back_and_damaged_ones_are_none(store: Store) -> None:
     store.write_note("tiny/original/dots", {"failure": None, "levels": {}})
     assert store.read_note("tiny/original/dots") == {"failure": None, "levels": {}}
-    (store.root / "runs" / "tiny" / "original" / "dots.json").write_text("{", encoding="utf-8")
-    assert store.read_note("tiny/original/dots") is None
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        '{"failure": 1, "levels": {}}',
+        '{"failure": null, "levels": {"0": 1}}',
+        "[" * 9**5,
+    ):
+        (store.root / "runs" / "tiny" / "original" / "dots.json").write_text(text, encoding="utf-8")
+        assert store.read_note("tiny/original/dots") is None

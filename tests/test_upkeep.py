@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,31 @@ def test_only_on_request_work_that_no_run_needs_is_rubbish(store: Store) -> None
     remove(found)
     assert store.find("levels", "unneeded") is None
     assert verify(store).whole == 2
+
+
+def test_notes_and_entries_that_say_odd_things_make_nothing_needed(store: Store) -> None:
+    store.write_note("tiny/original/odd", {"failure": None, "levels": {"0": {"seconds": math.nan}}})
+    path = store.root / "outputs" / "picture" / "entry.json"
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "fields": {"top": ["no", "key"]}}), encoding="utf-8"
+    )
+    assert names(rubbish(store, unused=True)) == {"unneeded"}
+
+
+def test_removing_a_link_leaves_what_it_led_to(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "precious").touch()
+    (store.root / "damaged").mkdir()
+    (store.root / "damaged" / "link").symlink_to(tmp_path / "other")
+    remove(rubbish(store))
+    assert rubbish(store) == []
+    assert (tmp_path / "other" / "precious").exists()
+
+
+def test_a_lock_nobody_can_have_keeps_what_it_guards(store: Store) -> None:
+    (store.root / "levels" / ".busy.x1").mkdir()
+    (store.root / "locks" / "busy.lock").mkdir(parents=True)
+    assert rubbish(store) == []
 
 
 def test_disk_use_adds_up(store: Store) -> None:

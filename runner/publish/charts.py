@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -230,9 +229,8 @@ def loss_chart(run: Run) -> LossChart | None:
     for level in run.levels:
         record = level.record
         pairs = zip(record.loss_epochs, record.losses.get("reconstruction", ()), strict=False)
-        points = [
-            (epoch, loss) for epoch, loss in pairs if math.isfinite(loss) and loss > 0
-        ]  # what a log axis has place for
+        # What a log axis has place for; beyond that a drawing overflows.
+        points = [(epoch, loss) for epoch, loss in pairs if 1e-50 < loss < 1e50]
         if points:
             epochs, losses = zip(*points, strict=True)
             label = f"level {record.level} · {size_words(record.width, record.height)}"

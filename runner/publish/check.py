@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import PIL.Image
 
+from runner.files import read_file
 from runner.publish.model import PictureFile, Slot
 from runner.results import Picture, Results
 from singan.errors import UserError
@@ -37,7 +39,7 @@ class Inspector:
     def _look(self, picture: Picture) -> PictureFile | str:
         try:
             path = self._results.picture_path(picture.file)
-            data = path.read_bytes()
+            data = read_file(path)
         except UserError:
             return f"picture outside the results: {picture.file}"
         except (OSError, ValueError):
@@ -47,9 +49,11 @@ class Inspector:
 
 def _checked(path: Path, data: bytes, picture: Picture) -> PictureFile | str:
     try:
-        with PIL.Image.open(path, formats=tuple(_SUFFIXES)) as opened:
-            size, suffix = opened.size, _SUFFIXES[opened.format or ""]
-    except (OSError, ValueError, PIL.Image.DecompressionBombError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(path, formats=tuple(_SUFFIXES)) as opened:
+                size, suffix = opened.size, _SUFFIXES[opened.format or ""]
+    except Exception:  # (decoders raise almost anything on damaged files)
         return f"not a whole WebP or PNG picture: {picture.file}"
     if size != (picture.width, picture.height):
         said = f"{picture.width}x{picture.height}"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,14 @@ def site_folder(out: Path, made_with: str) -> Iterator[SiteFolder]:
     except OSError as error:
         where = error.filename or out
         raise UserError(f"the site cannot be written: {error.strerror or error}", where=str(where)) from None
+
+
+def written_files(out: Path) -> Collection[str]:
+    """Names of the files of the site at `out`, as it was built. Raises `UserError` when there is no site."""
+    files = _old_marker(out).files
+    if not files:
+        raise UserError("holds no site", where=str(out), right="build one with singan build-site")
+    return files.keys()
 
 
 @dataclass(frozen=True)

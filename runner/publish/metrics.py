@@ -92,7 +92,7 @@ def _of_outputs(experiment: str, found: Mapping[int, Output]) -> _Row:
 def _of_picture(label: str, metrics: Metrics) -> _Row:
     def text(name: str) -> str | None:
         value = metrics.get(name)
-        return None if value is None else _fixed(value, name)
+        return None if value is None else fixed(value, name)
 
     return _Row(label, _texts(text))
 
@@ -121,7 +121,7 @@ def _of_noise(found: Mapping[int, Output]) -> Iterator[_Row]:
 
         def text(name: str) -> str | None:
             deviation = noise_spread(found, name)
-            return None if deviation is None else f"± {_fixed(deviation, name)}"
+            return None if deviation is None else f"± {fixed(deviation, name)}"
 
         yield _Row(f"by SR noise alone, {draws} draws of equal weights", _texts(text), is_comparison=True)
 
@@ -129,24 +129,26 @@ def _of_noise(found: Mapping[int, Output]) -> Iterator[_Row]:
 def _spread_words(name: str, found: Spread | None) -> str | None:
     if found is None:
         return None
-    mean = _fixed(found.mean, name)
-    return mean if found.deviation is None else f"{mean} ± {_fixed(found.deviation, name)}"
+    mean = fixed(found.mean, name)
+    return mean if found.deviation is None else f"{mean} ± {fixed(found.deviation, name)}"
 
 
 def interval_words(comparison: Comparison) -> str:
     """`+0.42 (-0.10 to +0.94)`, or the mean alone."""
-    found, decimals = comparison.difference, _DECIMALS[comparison.name]
-    mean = signed(found.mean, decimals)
+    found, name = comparison.difference, comparison.name
+    mean = signed(found.mean, name)
     if found.low is None or found.high is None:
         return mean
-    return f"{mean} ({signed(found.low, decimals)} to {signed(found.high, decimals)})"
+    return f"{mean} ({signed(found.low, name)} to {signed(found.high, name)})"
 
 
-def signed(value: float, decimals: int) -> str:
-    """With its sign; a plus for what rounds to zero."""
+def signed(value: float, name: str) -> str:
+    """A difference of a measure, with its sign; a plus for what rounds to zero."""
+    decimals = _DECIMALS[name]
     text = f"{value:+.{decimals}f}"
     return f"+{text[1:]}" if float(text) == 0 else text.replace("-", _MINUS)
 
 
-def _fixed(value: float, name: str) -> str:
+def fixed(value: float, name: str) -> str:
+    """A figure of a measure, with the decimals worth showing."""
     return f"{value:.{_DECIMALS[name]}f}"

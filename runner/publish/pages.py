@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.evaluate import DEFINITIONS, Definition
 from runner.publish.charts import LossChart, TimingChart, loss_chart, timing_chart
-from runner.publish.comparison import Comparison, compare_experiments
-from runner.publish.findings import Finding, findings
+from runner.publish.comparison import Comparison, compare_cells, compare_experiments
+from runner.publish.findings import CheckResult, Finding, findings
+from runner.publish.matrix import Matrix, Shown, best_on, matrix, verdict_of
 from runner.publish.metrics import MetricTable, metric_tables
 from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData
 from runner.publish.tables import (
+    Change,
     LossTable,
     SnapshotTable,
     SwitchTable,
+    changes_of,
     loss_table,
     snapshot_tables,
     switch_table,
+    walk,
 )
-from runner.publish.viewer import ChoiceGroup, Viewer, experiment_viewer, image_choices, image_viewer
-from runner.publish.words import machine_words
+from runner.publish.viewer import (
+    ChoiceGroup,
+    Viewer,
+    experiment_viewer,
+    hero_viewer,
+    image_choices,
+    image_viewer,
+)
+from runner.publish.words import engine_words, machine_words
 from runner.results import factor_name
 
 
@@ -42,11 +53,13 @@ class Page:
 
 
 @dataclass(frozen=True)
-class HeroPair:
-    """An image's input beside what the original training makes of it."""
+class Hero:
+    """An image's input, what the original training makes of it, and what is best by the evidence."""
 
     image: ImageData
-    original: Cell
+    viewer: Viewer
+    best: tuple[Cell, ...]
+    """None, or several that are level, when the evidence singles out none."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +68,9 @@ class IndexPage(Page):
 
     template = "index.html"
 
-    hero: tuple[HeroPair, ...]
-
-    @property
-    def mixed(self) -> bool:
-        """Whether there are both tall and wide images: tall ones then stand beside two wide ones."""
-        return len({pair.image.tall for pair in self.hero}) > 1
+    heroes: tuple[Hero, ...]
+    matrix: Matrix
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,8 @@ class GroupPage(Page):
     group: GroupData
     original: ExperimentData
     switches: SwitchTable
+    changes: tuple[Change, ...]
+    """What its experiments change, for the diagram."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,11 @@ class RunDetails:
     loss_chart: LossChart | None
     losses: LossTable
     snapshots: tuple[SnapshotTable, ...]
+    walk: tuple[str, ...]
+    """Whose snapshots can be walked through side by side."""
     machines: tuple[str, ...]
+    engines: tuple[str, ...]
+    """How its levels were trained."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,8 @@ class ExperimentPage(Page):
 
     data: ExperimentData
     is_original: bool
+    results: tuple[tuple[Finding, tuple[CheckResult, ...]], ...]
+    """What this record says to the author's claims about it."""
     comparison: tuple[Comparison, ...]
     """With the original, over all images."""
     sections: tuple[ImageSection, ...]
@@ -119,7 +137,8 @@ class ImagePage(Page):
     template = "image.html"
 
     image: ImageData
-    cells: tuple[Cell, ...]
+    cells: tuple[tuple[Cell, Shown], ...]
+    """With the verdict on this image, against the original."""
     viewer: Viewer
 
 
@@ -165,34 +184,52 @@ def all_pages(data: SiteData) -> Iterator[Page]:
     about = data.study.study
     cells = {(cell.experiment.id, cell.image.image.id): cell for cell in data.cells}
     originals = {image.image.id: cells[data.study.original.id, image.image.id] for image in data.images}
-    hero = tuple(HeroPair(image, originals[image.image.id]) for image in data.images)
-    yield IndexPage("index.html", about.title, about.question, hero)
+    found = findings(data)
+    choices = {image.image.id: image_choices(image, data) for image in data.images}
+    heroes = tuple(_hero(originals[image.image.id], data, choices[image.image.id]) for image in data.images)
+    yield IndexPage("index.html", about.title, about.question, heroes, matrix(data), found)
     original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
     for group in data.groups:
         yield GroupPage(
             f"groups/{group.group.id}.html", group.group.title, group.group.idea,
-            group, original, switch_table(original, group.experiments),
+            group, original, switch_table(original, group.experiments), changes_of(group.experiments),
         )  # fmt: skip
-    yield from _experiment_pages(data, originals)
+    yield from _experiment_pages(data, originals, choices, found)
     for image in data.images:
-        on_it = tuple(cells[e.experiment.id, image.image.id] for e in data.experiments)
+        first = originals[image.image.id]
+        on_it = tuple(_judged(cells[e.experiment.id, image.image.id], first, data) for e in data.experiments)
         title = image.image.title
-        viewer = image_viewer(image, data, originals[image.image.id])
+        viewer = image_viewer(image, data, first)
         about_it = f"Every experiment on {title}."
         yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer)
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
     if data.study.claim:
         answered = "What the author concluded, and what this record says to it."
-        yield FindingsPage("findings.html", "Findings", answered, findings(data))
+        yield FindingsPage("findings.html", "Findings", answered, found)
     about_all = "The method, the profiles, the measures, the data, and how to reproduce it all."
     yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
 
 
-def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[ExperimentPage]:
+def _judged(cell: Cell, original: Cell, data: SiteData) -> tuple[Cell, Shown]:
+    factor = factor_name(data.study.study.factor)
+    return cell, verdict_of(() if cell is original else compare_cells(cell, original, factor))
+
+
+def _hero(original: Cell, data: SiteData, choices: tuple[ChoiceGroup, ...]) -> Hero:
+    others = [cell for cell in data.cells if cell.image is original.image and cell is not original]
+    best = best_on(others, original, factor_name(data.study.study.factor))
+    return Hero(original.image, hero_viewer(choices, original, best[0] if len(best) == 1 else None), best)
+
+
+def _experiment_pages(
+    data: SiteData,
+    originals: dict[str, Cell],
+    choices: dict[str, tuple[ChoiceGroup, ...]],
+    found: Sequence[Finding],
+) -> Iterator[ExperimentPage]:
     original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
     factor = factor_name(data.study.study.factor)
-    choices = {image.image.id: image_choices(image, data) for image in data.images}
     experiments = (None, *data.experiments, None)
     for before, experiment, after in zip(experiments, experiments[1:], experiments[2:], strict=False):
         assert experiment is not None, "only the ends are empty"
@@ -203,6 +240,7 @@ def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[Ex
             description=" ".join(d.sentence for d in experiment.differences) or "The training as published.",
             data=experiment,
             is_original=experiment.experiment.id == data.study.original.id,
+            results=tuple(_about(experiment, found)),
             comparison=() if experiment is original else compare_experiments(experiment, original, factor),
             sections=tuple(
                 _section(cell, originals[cell.image.image.id], choices[cell.image.image.id]) for cell in shown
@@ -211,6 +249,16 @@ def _experiment_pages(data: SiteData, originals: dict[str, Cell]) -> Iterator[Ex
             before=before,
             after=after,
         )
+
+
+def _about(
+    experiment: ExperimentData, found: Sequence[Finding]
+) -> Iterator[tuple[Finding, tuple[CheckResult, ...]]]:
+    """The claims that are checked on an experiment, with the answers to these checks."""
+    for finding in found:
+        own = tuple(r for r in finding.results if r.experiment == experiment.experiment.id)
+        if own:
+            yield finding, own
 
 
 def _section(cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...]) -> ImageSection:
@@ -222,12 +270,15 @@ def _section(cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...]) -> Im
 def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:
     work = [level.record.provenance for level in run.levels]
     work += [run.record.output.provenance] if run.record.output else []
+    snapshots = snapshot_tables(experiment, run, original)
     return RunDetails(
         run,
         loss_chart(run),
         loss_table(run),
-        snapshot_tables(experiment, run, original),
+        snapshots,
+        walk(snapshots),
         tuple(dict.fromkeys(machine_words(provenance) for provenance in work)),
+        tuple(dict.fromkeys(engine_words(level.record.provenance) for level in run.levels)),
     )
 
 

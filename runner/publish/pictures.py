@@ -31,6 +31,17 @@ def _copy(picture: PictureFile, folder: SiteFolder) -> None:
     folder.keep(picture.url, picture.source.read_bytes)
 
 
+def decoded(picture: PictureFile) -> PIL.Image.Image:
+    """A picture of the record as RGB; raises `UserError` where it is damaged behind its header."""
+    try:
+        with PIL.Image.open(picture.source) as opened:
+            return opened.convert("RGB")
+    except Exception as error:  # (decoders raise almost anything on damaged files)
+        raise UserError(
+            f"cannot be decoded: {error}", where=str(picture.source), right="run the study again"
+        ) from None
+
+
 class _Original:
     """A picture decoded once, and only if some thumbnail of it has to be made."""
 
@@ -39,13 +50,7 @@ class _Original:
 
     @cached_property
     def _pixels(self) -> PIL.Image.Image:
-        try:
-            with PIL.Image.open(self._picture.source) as opened:
-                return opened.convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UserError(
-                f"cannot be decoded: {error}", where=str(self._picture.source), right="run the study again"
-            ) from None
+        return decoded(self._picture)
 
     def shrunk(self, thumbnail: Thumbnail) -> bytes:
         """The thumbnail's file."""

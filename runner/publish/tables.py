@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from runner.publish.model import ExperimentData, Level, Run, Slot
 from runner.publish.words import size_words
@@ -71,6 +72,23 @@ def _settings(experiment: Experiment) -> dict[str, str]:
     return settings
 
 
+Change = Literal["stop", "real", "sr"]
+"""What an experiment may change: when a level stops, what a level is fed, how that is enlarged."""
+
+
+def changes_of(experiments: Iterable[ExperimentData]) -> tuple[Change, ...]:
+    """Everything that any of these experiments changes."""
+    found: set[Change] = set()
+    for data in experiments:
+        switches = {
+            value for last in (False, True) for value in vars(data.experiment.feed(last=last)).values()
+        }
+        found |= {"real"} if switches & {"real_train", "real_train_rec"} else set()
+        found |= {"sr"} if "sr" in switches else set()
+        found |= {"stop"} if data.experiment.stop.rule != "none" else set()
+    return tuple(change for change in get_args(Change) if change in found)
+
+
 @dataclass(frozen=True)
 class LossRow:
     """Reconstruction losses of all levels after one epoch; None where a level was not trained so long."""
@@ -125,6 +143,9 @@ class SnapshotRow:
 
     label: str
     sheet: Slot
+    width: int
+    height: int
+    """Of an epoch's two pictures, one above the other."""
     epochs: tuple[int, ...]
     stopped_at: int | None
     """Epoch of an early stop."""
@@ -148,6 +169,16 @@ def snapshot_tables(experiment: str, run: Run, original: Run | None) -> tuple[Sn
     return tuple(_snapshot_table(experiment, level, others.get(level.record.level)) for level in levels)
 
 
+def walk(tables: Sequence[SnapshotTable]) -> tuple[str, ...]:
+    """Whose snapshots can be walked through side by side; empty where some are missing."""
+    rows = [row for table in tables for row in table.rows]
+    if not rows or not all(row.sheet.picture for row in rows):
+        return ()
+    labels = tuple(dict.fromkeys(row.label for row in rows))
+    is_beside = all(len(table.rows) > 1 or table.same_as_original for table in tables)
+    return labels if is_beside or len(labels) == 1 else labels[:1]
+
+
 def _snapshot_table(experiment: str, level: Level, original: Level | None) -> SnapshotTable:
     same = original is not None and original.record.key == level.record.key
     rows = [_snapshot_row(experiment, level)]
@@ -161,4 +192,5 @@ def _snapshot_table(experiment: str, level: Level, original: Level | None) -> Sn
 def _snapshot_row(label: str, level: Level) -> SnapshotRow:
     record = level.record
     stopped = record.epochs_done - 1 if record.stopped_early else None
-    return SnapshotRow(label, level.sheet, record.snapshots.epochs, stopped)
+    shots = record.snapshots
+    return SnapshotRow(label, level.sheet, shots.width, 2 * shots.height, shots.epochs, stopped)

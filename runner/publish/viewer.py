@@ -54,6 +54,8 @@ class Viewer:
     image: ImageData
     groups: tuple[ChoiceGroup, ...]
     opens_with: tuple[str, ...]
+    is_brief: bool = False
+    """Whether its page is about more than it: it is lower then, and says less."""
 
     @property
     def panes(self) -> tuple[Choice, ...]:
@@ -84,11 +86,11 @@ class Viewer:
 
 
 def image_viewer(image: ImageData, data: SiteData, original: Cell) -> Viewer:
-    """The viewer of an image's page: the input, the original, and the first others that have a picture."""
+    """The viewer of an image's page: the input, the original, and the first others with a picture."""
     groups = image_choices(image, data)
     with_levels = _with_levels(groups, [cell for cell in data.cells if cell.image is image])
     outputs = [choice for group in groups[1:] for choice in group.choices]
-    others = [c.id for c in outputs if c.slot.picture and c.id != original.experiment.id]
+    others = [c.id for c in outputs if c.slot.picture and "." not in c.id and c.id != original.experiment.id]
     opens_with = (BICUBIC, *_named(outputs, original), *others)
     return Viewer(image, with_levels, opens_with[:MOST_PANES])
 
@@ -104,6 +106,13 @@ def experiment_viewer(groups: tuple[ChoiceGroup, ...], cell: Cell, original: Cel
     names = [name for one in shown for name in _named(outputs, one)]
     inputs = [NEAREST, BICUBIC] if len(names) < 2 else [BICUBIC]
     return Viewer(cell.image, _with_levels(groups, shown), (*inputs, *names))
+
+
+def hero_viewer(groups: tuple[ChoiceGroup, ...], original: Cell, best: Cell | None) -> Viewer:
+    """The viewer of an image on the first page: input, original, and what is better, if something is."""
+    outputs = [choice for group in groups[1:] for choice in group.choices]
+    names = [name for one in (original, best) if one for name in _named(outputs, one)]
+    return Viewer(original.image, groups, (BICUBIC, *(names or [NEAREST])), is_brief=True)
 
 
 def image_choices(image: ImageData, data: SiteData) -> tuple[ChoiceGroup, ...]:

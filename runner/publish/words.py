@@ -86,6 +86,12 @@ def machine_words(provenance: Provenance) -> str:
     return f"{provenance.machine} ({provenance.device}, {threads})"
 
 
+def engine_words(provenance: Provenance) -> str:
+    """How a training was carried out, as one phrase."""
+    jobs = plural(provenance.jobs, "process", "processes")
+    return f"{provenance.engine} engine, {jobs} on the machine"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds to three figures or so: `0.43 s`, `12.7 s`, `3 min 05 s`, `2 h 07 min`.
 

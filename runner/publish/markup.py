@@ -1,0 +1,250 @@
+"""A page of the site, read strictly: its elements, its addresses, and where its markup is wrong.
+
+Browsers mend almost anything, so what is wrong is found here. Every element that is opened has to be closed,
+in order; that is stricter than HTML, which lets some be closed by what follows, and as the templates are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Literal
+
+VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)
+"""Elements that are never closed."""
+
+_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
+_BLOCKS = _HEADINGS | frozenset(
+    [
+        "article",
+        "aside",
+        "blockquote",
+        "details",
+        "div",
+        "dl",
+        "fieldset",
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "section",
+        "table",
+        "ul",
+    ]
+)
+_PHRASING_ONLY = _HEADINGS | frozenset(
+    [
+        "abbr",
+        "b",
+        "bdi",
+        "button",
+        "code",
+        "em",
+        "i",
+        "kbd",
+        "label",
+        "legend",
+        "output",
+        "p",
+        "small",
+        "span",
+        "strong",
+        "summary",
+    ]
+)
+"""Elements that hold text and what goes into a line of it."""
+_TRANSPARENT = frozenset(["a", "ins", "del", "noscript"])
+"""Elements that may hold what their parent may."""
+
+_ONLY: Mapping[str, frozenset[str]] = {
+    parent: frozenset(children.split())
+    for parent, children in {
+        "dl": "dt dd div template",
+        "ol": "li template",
+        "optgroup": "option",
+        "picture": "source img",
+        "select": "option optgroup",
+        "table": "caption colgroup thead tbody tfoot tr",
+        "tbody": "tr",
+        "tfoot": "tr",
+        "thead": "tr",
+        "tr": "th td",
+        "ul": "li template",
+    }.items()
+}
+"""What these elements hold, and nothing else."""
+_PARENTS = {
+    child: frozenset(parent for parent, children in _ONLY.items() if child in children)
+    for child in [
+        "li",
+        "dt",
+        "dd",
+        "caption",
+        "thead",
+        "tbody",
+        "tfoot",
+        "tr",
+        "th",
+        "td",
+        "option",
+        "optgroup",
+        "source",
+    ]
+} | {
+    "figcaption": frozenset({"figure"}),
+    "legend": frozenset({"fieldset"}),
+    "summary": frozenset({"details"}),
+}
+"""Where these elements may stand, and nowhere else."""
+
+_NEVER_WITHIN: Mapping[str, frozenset[str]] = {
+    "a": frozenset({"a", "button"}),
+    "button": frozenset({"a", "button"}),
+    "footer": frozenset({"header", "footer"}),
+    "header": frozenset({"header", "footer"}),
+    "main": frozenset(["article", "aside", "header", "footer", "nav"]),
+    "select": frozenset({"a", "button"}),
+    "form": frozenset({"form"}),
+    "label": frozenset({"label"}),
+}
+"""Ancestors that an element may not have, however far up."""
+
+_REFERRING = ("aria-controls", "aria-describedby", "aria-labelledby", "for", "headers")
+"""Attributes that name ids of the same page."""
+
+Use = Literal["link", "eager", "lazy"]
+"""What an address is for: to be followed; loaded with the page; or loaded when it is needed."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address in a page."""
+
+    text: str
+    line: int
+    use: Use
+
+
+class Markup(HTMLParser):
+    """What a page holds; `problems` are `line N: what is wrong`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.problems: list[str] = []
+        self.addresses: list[Address] = []
+        self.choices: list[tuple[Address, ...]] = []
+        """Addresses of which a browser loads one with the page: sizes of a picture."""
+        self.ids: set[str] = set()
+        self._references: list[tuple[str, int]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        if self._open:
+            self._wrong(f"<{self._open[-1]}> is never closed")
+        for name, line in self._references:
+            if name not in self.ids:
+                self._wrong(f'no element has the id "{name}"', line)
+
+    def _wrong(self, what: str, line: int | None = None) -> None:
+        self.problems.append(f"line {line or self.getpos()[0]}: {what}")
+
+    # Nesting
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element is opened."""
+        self._element(tag, attrs)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element is closed in its own tag, as only those of a drawing may be."""
+        self._element(tag, attrs)
+        if tag not in VOID and "svg" not in self._open:
+            self._wrong(f"<{tag}/> does not close it")
+
+    def handle_endtag(self, tag: str) -> None:
+        """An element is closed."""
+        if self._open[-1:] == [tag]:
+            self._open.pop()
+        elif tag in self._open:
+            self._wrong(f"</{tag}> where <{self._open[-1]}> is open")
+            while self._open.pop() != tag:
+                pass
+        else:
+            self._wrong(f"</{tag}> closes nothing")
+
+    def _element(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if "svg" not in self._open:
+            for what in _misplaced(tag, self._open):
+                self._wrong(what)
+        given = {name: value or "" for name, value in attrs}
+        if len(given) < len(attrs):
+            self._wrong(f"<{tag}> has an attribute twice")
+        self._attributes(tag, given)
+
+    # Attributes
+
+    def _attributes(self, tag: str, given: Mapping[str, str]) -> None:
+        name = given.get("id")
+        if name is not None:
+            if name in self.ids:
+                self._wrong(f'the id "{name}" is there twice')
+            if not name or name.split() != [name]:
+                self._wrong(f'"{name}" is no id')
+            self.ids.add(name)
+        for attribute in _REFERRING:
+            self._references += [(one, self.getpos()[0]) for one in given.get(attribute, "").split()]
+        if tag == "img":
+            if "alt" not in given:
+                self._wrong("a picture without alt")
+            if not (given.get("width", "").isdecimal() and given.get("height", "").isdecimal()):
+                self._wrong("a picture without its size")
+        if any(attribute.startswith("on") or attribute == "style" for attribute in given):
+            self._wrong(f"<{tag}> has a style or a script of its own")
+        self._collect(tag, given)
+
+    def _collect(self, tag: str, given: Mapping[str, str]) -> None:
+        line = self.getpos()[0]
+        is_lazy = given.get("loading") == "lazy" or {"template", "noscript"} & set(self._open)
+        use: Use = "lazy" if is_lazy or tag == "source" else "eager"
+        if tag == "a" or (tag == "link" and given.get("rel") not in {"stylesheet", "icon"}):
+            use = "link"
+        found = [Address(text, line, use) for text in _plain(given)]
+        if tag == "img" and use == "eager":
+            self.choices.append(tuple(found))
+        self.addresses += found
+        self.addresses += [Address(text, line, "lazy") for text in _of_data(given)]
+
+
+def _misplaced(tag: str, ancestors: list[str]) -> Iterator[str]:
+    """What is wrong with an element at this place."""
+    parent = ancestors[-1] if ancestors else ""
+    if parent in _ONLY and tag not in _ONLY[parent]:
+        yield f"<{tag}> directly in <{parent}>"
+    elif tag in _PARENTS and parent not in {*_PARENTS[tag], "template"}:
+        yield f"<{tag}> outside {' or '.join(f'<{name}>' for name in sorted(_PARENTS[tag]))}"
+    holder = next((name for name in reversed(ancestors) if name not in _TRANSPARENT), "")
+    if tag in _BLOCKS and holder in _PHRASING_ONLY and not (holder == "summary" and tag in _HEADINGS):
+        yield f"<{tag}> in <{holder}>, which holds text"
+    for other in sorted(_NEVER_WITHIN.get(tag, frozenset()) & set(ancestors)):
+        yield f"<{tag}> within <{other}>"
+
+
+def _plain(given: Mapping[str, str]) -> Iterator[str]:
+    """Addresses in the attributes that browsers know."""
+    yield from (given[name] for name in ("href", "src") if name in given)
+    yield from (part.split()[0] for part in given.get("srcset", "").split(",") if part.strip())
+
+
+def _of_data(given: Mapping[str, str]) -> Iterator[str]:
+    """Addresses in the attributes that scripts read; relative to the site's folder, as `/` says here."""
+    yield from (f"/{given[name]}" for name in ("data-src", "data-thumb") if name in given)
+    yield from (f"/{sheet['src']}" for sheet in json.loads(given.get("data-levels", "[]")))
