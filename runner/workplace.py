@@ -19,8 +19,8 @@ import torch
 
 import singan
 from runner.results import Provenance
+from singan.engines import compiled
 from singan.engines.batched import BatchedEngine
-from singan.engines.convolutions import uses_winograd
 from singan.engines.graph import GraphEngine
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
@@ -119,7 +119,7 @@ def _available_memory() -> int:
 
 def _engine_words(place: Workplace) -> str:
     """The engine, and whether it convolves by Winograd's method."""
-    is_winograd = place.engine != "plain" and uses_winograd(place.device)
+    is_winograd = place.engine != "plain" and compiled.serves(place.device)
     return f"{place.engine}, Winograd" if is_winograd else place.engine
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from singan.pyramid import Pyramid
+from singan.pyramid import Generating, Pyramid
 from singan.randomness import level_noise, noise_map
 from singan.resize import crop, resize
 from singan.switches import LevelFeed
@@ -22,9 +22,19 @@ def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Genera
     return adversarial_inputs(feed, pyramid, generator, 1)
 
 
-def adversarial_inputs(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator, count: int) -> Tensor:
-    """Several fresh adversarial inputs `[count, 3, H, W]`, drawn as one after the other would be."""
+def adversarial_inputs(
+    feed: LevelFeed,
+    pyramid: Pyramid,
+    generator: torch.Generator,
+    count: int,
+    trained: Sequence[Generating] | None = None,
+) -> Tensor:
+    """Several fresh adversarial inputs `[count, 3, H, W]`, drawn as one after the other would be.
+
+    `trained` may stand for the pyramid's trained levels.
+    """
     level, from_real = pyramid.next_level, feed.adversarial == "real_train"
+    trained = trained or pyramid.levels
     upsampled = feed.adversarial_upsample == "sr" and level > 0
     draws: dict[int, list[Tensor]] = defaultdict(list)
     for _ in range(count):
@@ -33,9 +43,9 @@ def adversarial_inputs(feed: LevelFeed, pyramid: Pyramid, generator: torch.Gener
         if upsampled:
             # Three channels even when the generator below is level 0's.
             draws[level].append(noise_map(pyramid.size(level), generator))
-    image = _ascend(pyramid, from_real, lambda below: torch.cat(draws[below]), count)
+    image = _ascend(pyramid, trained, from_real, lambda below: torch.cat(draws[below]), count)
     if upsampled:
-        image = pyramid.levels[-1].generate(torch.cat(draws[level]), image)
+        image = trained[-1].generate(torch.cat(draws[level]), image)
     return image
 
 
@@ -45,7 +55,7 @@ def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
     def anchor(level: int) -> Tensor:
         return pyramid.levels[level].anchor_noise
 
-    image = _ascend(pyramid, feed.reconstruction == "real_train_rec", anchor)
+    image = _ascend(pyramid, pyramid.levels, feed.reconstruction == "real_train_rec", anchor)
     if feed.reconstruction_upsample == "sr" and pyramid.levels:
         image = pyramid.levels[-1].generate(torch.zeros_like(image), image)  # z*_n is zeros for n > 0
     return image
@@ -56,7 +66,9 @@ def _start(pyramid: Pyramid, from_real: bool) -> int:
     return max(pyramid.next_level - 1, 0) if from_real else 0
 
 
-def _ascend(pyramid: Pyramid, from_real: bool, noise_of: NoiseOfLevel, count: int = 1) -> Tensor:
+def _ascend(
+    pyramid: Pyramid, trained: Sequence[Generating], from_real: bool, noise_of: NoiseOfLevel, count: int = 1
+) -> Tensor:
     """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
     the last trained one, starting at its real image. Level 0 starts from zeros in either case.
     """
@@ -65,6 +77,6 @@ def _ascend(pyramid: Pyramid, from_real: bool, noise_of: NoiseOfLevel, count: in
     image = image.expand(count, -1, -1, -1)
     for level in range(start, pyramid.next_level):
         # The crop after the resize already leaves the level's own size, so none is needed before it.
-        image = pyramid.levels[level].generate(noise_of(level), image)
+        image = trained[level].generate(noise_of(level), image)
         image = crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level + 1))
     return image

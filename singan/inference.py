@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from singan.engines.convolutions import convolve, uses_winograd
+from singan.engines import compiled
+from singan.engines.convolutions import convolve
 from singan.networks import LEAK, PADDING_px
 from singan.pyramid import TrainedLevel
 
@@ -55,7 +56,7 @@ class FoldedGenerator:
         for layer in blocks:
             images = convolve(images, layer.weight, layer.bias)
             images = nn.functional.leaky_relu_(images, LEAK)
-        return torch.tanh_(nn.functional.conv2d(images, last.weight, last.bias))
+        return torch.tanh_(convolve(images, last.weight, last.bias))
 
     def _strips(self, images: Tensor) -> Iterator[tuple[int, int]]:
         """First row and number of rows of each strip. A GPU takes the whole picture at once."""
@@ -89,7 +90,7 @@ def _of(weight: Tensor, bias: Tensor) -> _Convolution:
 
 def _best_layout(device: torch.device) -> torch.memory_format:
     """Forward passes of PyTorch's own convolutions are faster with channels innermost."""
-    return torch.contiguous_format if uses_winograd(device) else torch.channels_last
+    return torch.contiguous_format if compiled.serves(device) else torch.channels_last
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

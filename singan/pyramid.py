@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -29,6 +30,13 @@ class TrainedLevel:
         """G_n(sigma_n * z + x, x) with running statistics; everything `[1, 3, H, W]`, any H and W."""
         with torch.no_grad():
             return self.generator(self.noise_amplitude * noise + previous, previous)  # type: ignore[no-any-return]
+
+
+class Generating(Protocol):
+    """What enlarging and drawing inputs need of a trained level."""
+
+    def generate(self, noise: Tensor, previous: Tensor) -> Tensor:
+        """As `TrainedLevel.generate`."""
 
 
 @dataclass(frozen=True)

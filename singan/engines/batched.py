@@ -8,6 +8,8 @@ image, of the gradient of sum D (Pearlmutter 1994): no graph of a graph is kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,9 +17,11 @@ from singan.engines import derivatives as d
 from singan.engines.convolutions import input_gradient, weight_gradient
 from singan.engines.derivatives import Gradients
 from singan.feeds import adversarial_inputs
+from singan.inference import FoldedGenerator, fold
 from singan.level import EpochResult, LevelInputs, LevelState
 from singan.networks import Discriminator, Generator, PADDING_px
 from singan.objective import GRADIENT_PENALTY_WEIGHT, RECONSTRUCTION_WEIGHT, interpolate
+from singan.pyramid import Generating, Pyramid
 from singan.settings import TrainingSettings
 
 _MIXED = 2
@@ -27,13 +31,23 @@ _MIXED = 2
 class BatchedEngine:
     """Gradients by hand, several images at a time."""
 
+    def __init__(self) -> None:
+        self._pyramid: Pyramid | None = None
+        self._below: tuple[FoldedGenerator, ...] = ()
+
     def train_epoch(self, state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
         """One epoch: the discriminator's steps, then the generator's."""
         use_fused_adam(state)
         for adam in (state.generator_adam, state.discriminator_adam):
             for group in adam.param_groups:
                 group["lr"] = settings.learning_rate_at(state.epochs_done)
-        return batched_epoch(state, inputs, settings)
+        return batched_epoch(state, inputs, settings, self.folded(inputs.pyramid))
+
+    def folded(self, pyramid: Pyramid) -> tuple[FoldedGenerator, ...]:
+        """The trained levels below, ready for use; folded once."""
+        if self._pyramid is not pyramid:
+            self._pyramid, self._below = pyramid, tuple(map(fold, pyramid.levels))
+        return self._below
 
 
 def use_fused_adam(state: LevelState) -> None:
@@ -47,14 +61,16 @@ def use_fused_adam(state: LevelState) -> None:
                         adam.state[parameter]["step"] = adam.state[parameter]["step"].to(parameter.device)
 
 
-def batched_epoch(state: LevelState, inputs: LevelInputs, settings: TrainingSettings) -> EpochResult:
+def batched_epoch(
+    state: LevelState, inputs: LevelInputs, settings: TrainingSettings, below: Sequence[Generating]
+) -> EpochResult:
     """One epoch at the optimisers' rate: nothing in it waits for the device or depends on its numbers."""
     with torch.no_grad():
         if inputs.level == 0 and settings.anchor_noise == "redrawn":
             state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
         noise = inputs.draw_noise(state.streams.noise)
         steps = settings.discriminator_steps
-        previous = adversarial_inputs(inputs.feed, inputs.pyramid, state.streams.feed, steps)
+        previous = adversarial_inputs(inputs.feed, inputs.pyramid, state.streams.feed, steps, below)
         mixed = inputs.noise_amplitude * noise + previous
         fakes = _fakes(state.generator, mixed, previous)
         for fake in torch.split(fakes, 1):
@@ -101,16 +117,7 @@ def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Ten
         )  # of the pictures, only the mixed one's is wanted
         dh = input_gradient(trace.blocks[index].below[only], blocks[index].conv.weight, found.convolved[only])
     penalty, direction = _penalty(dh)
-    gradients = _penalty_gradients(network, trace, backward, direction, dtop)
-    pair = slice(0, _MIXED)
-    for block, seen, found in zip(blocks, trace.blocks, reversed(backward), strict=True):
-        gradients[block.conv.weight] += weight_gradient(
-            seen.below[pair], block.conv.weight, found.convolved[pair]
-        )
-        gradients[block.norm.weight] += found.scale[pair].sum(0)
-        gradients[block.norm.bias] += found.shift[pair].sum(0)
-    gradients[tail.weight] += weight_gradient(trace.blocks[-1].output[pair], tail.weight, dtop[pair])
-    return penalty, gradients
+    return penalty, _summed_gradients(network, trace, backward[::-1], direction, dtop)
 
 
 def _penalty(gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,38 +129,42 @@ def _penalty(gradient: Tensor) -> tuple[Tensor, Tensor]:
     return GRADIENT_PENALTY_WEIGHT * (excess**2).mean(), gradient * (scale * excess / norm.clamp_min(tiny))
 
 
-def _penalty_gradients(
+def _summed_gradients(
     network: Discriminator,
     trace: d.Trace,
     backward: list[d.BlockGradients],
     direction: Tensor,
     dtop: Tensor,
 ) -> Gradients:
-    """Gradients of the penalty: the tangent, along `direction`, of the gradients of sum D(mixed)."""
-    mixed = slice(_MIXED, None)
+    """Gradients of -D(real) + D(fake), from `backward`, plus those of the penalty.
+
+    The latter are the tangent, along `direction`, of the gradients of sum D(mixed).
+    """
+    pair, mixed = slice(0, _MIXED), slice(_MIXED, None)
     tail, blocks = network.last, network.blocks
     seen = [_of_image(block, _MIXED) for block in trace.blocks]
-    first_order = [
-        d.BlockGradients(*(part[mixed] for part in vars(found).values())) for found in reversed(backward)
-    ]
-    normalised = [d.normalised(block, _MIXED) for block in trace.blocks]
+    first_order = [d.BlockGradients(*(part[mixed] for part in vars(found).values())) for found in backward]
     tangents: list[d.BlockTangent] = []
     h_t = direction
-    for block, one, (x, inverse) in zip(blocks, seen, normalised, strict=True):
-        tangents.append(d.block_tangent(block, one, x, inverse, h_t))
+    for block, one in zip(blocks, seen, strict=True):
+        tangents.append(d.block_tangent(block, one, h_t))
         h_t = tangents[-1].output
-    gradients: Gradients = {tail.weight: weight_gradient(h_t, tail.weight, dtop[mixed])}
+    top = trace.blocks[-1].output
+    gradients: Gradients = {
+        tail.weight: weight_gradient(tail.weight, (top[pair], dtop[pair]), (h_t, dtop[mixed]))
+    }
     dh_t: Tensor | None = None  # sum D is linear in the last block's output
     for index in reversed(range(len(blocks))):
-        block, one, first = blocks[index], seen[index], first_order[index]
-        second = d.block_backward_tangent(block, one, *normalised[index], first, tangents[index], dh_t)
+        block, one, first, found = blocks[index], seen[index], first_order[index], backward[index]
+        second = d.block_backward_tangent(block, one, first, tangents[index], dh_t)
         gradients[block.conv.weight] = weight_gradient(
-            torch.cat([tangents[index].below, one.below]),
             block.conv.weight,
-            torch.cat([first.convolved, second.convolved]),
+            (trace.blocks[index].below[pair], found.convolved[pair]),
+            (tangents[index].below, first.convolved),
+            (one.below, second.convolved),
         )
-        gradients[block.norm.weight] = second.scale[0]
-        gradients[block.norm.bias] = second.shift[0]
+        gradients[block.norm.weight] = found.scale[pair].sum(0).add_(second.scale[0])
+        gradients[block.norm.bias] = found.shift[pair].sum(0).add_(second.shift[0])
         if index:
             dh_t = input_gradient(one.below, block.conv.weight, second.convolved)
     return gradients
@@ -216,7 +227,7 @@ def generator_gradients(network: Generator, trace: d.Trace, dtop: Tensor) -> Gra
     assert tail.bias is not None
     below = trace.blocks[-1].output
     gradients: Gradients = {
-        tail.weight: weight_gradient(below, tail.weight, dtop),
+        tail.weight: weight_gradient(tail.weight, (below, dtop)),
         tail.bias: dtop.sum((0, 2, 3)),
     }
     dh = input_gradient(below, tail.weight, dtop)
@@ -225,7 +236,7 @@ def generator_gradients(network: Generator, trace: d.Trace, dtop: Tensor) -> Gra
         found = d.block_backward(block, seen, dh)
         padding = 0 if index else PADDING_px
         gradients[block.conv.weight] = weight_gradient(
-            seen.below, block.conv.weight, found.convolved, padding
+            block.conv.weight, (seen.below, found.convolved), padding=padding
         )
         gradients[block.norm.weight] = found.scale.sum(0)
         gradients[block.norm.bias] = found.shift.sum(0)

@@ -88,9 +88,11 @@ class GraphEngine:
     def _record(
         self, recorder: Recorder, state: LevelState, inputs: LevelInputs, settings: TrainingSettings
     ) -> Recording | None:
+        below = self._batched.folded(inputs.pyramid)
         try:
             return recorder.record(
-                lambda: batched_epoch(state, inputs, settings), (state.streams.noise, state.streams.feed)
+                lambda: batched_epoch(state, inputs, settings, below),
+                (state.streams.noise, state.streams.feed),
             )
         except RuntimeError as error:
             _log.warning("an epoch cannot be recorded, going on without a graph: %s", error)

@@ -22,36 +22,23 @@ are kept. Arrays are flat, and their 36 planes `PADDING` floats apart:
     v [36, C, row]  windows of the input, transformed        u [36, K, C]  weight, transformed
     m [36, K, row]  tiles of the output, not yet back; or tiles of its gradient, transformed
 
-Needs numba (extra `fast`), and channels in multiples of 4.
+Needs numba (extra `fast`), and channels in multiples of 4. The vector code is emitted by `vector_code`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-try:  # neither ships types
-    from llvmlite import ir  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    from numba import njit, types  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    from numba.core import cgutils  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    from numba.extending import intrinsic  # type: ignore[import-untyped, import-not-found, unused-ignore]
+from singan.engines import vector_code
+from singan.engines.compiled import Address, Floats, address, code, compiled, emitted, floats
+from singan.engines.vector_code import LANES, Matrix
 
-    _HAS_NUMBA = True
-except ImportError:  # pragma: no cover  # an optional dependency
-    _HAS_NUMBA = False
-
-Floats = NDArray[np.float32]
-Matrix = Sequence[Sequence[float]]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-LANES = 8
-"""Floats in a vector."""
 CHANNEL_MULTIPLE = 4
 PADDING = 16
 """Floats between planes, without which all 36 would compete for the same lines of the cache."""
@@ -95,278 +82,28 @@ class Grid(NamedTuple):
     """Most tiles in a chunk; a multiple of `LANES`."""
 
 
-def _compiled(function: _Function) -> _Function:
-    """Compile at the first call, or take what an earlier process compiled."""
-    if not _HAS_NUMBA:  # pragma: no cover
-        return function
-    compiled: Any = njit(fastmath=True, cache=True, nogil=True)(function)
-    return cast("_Function", compiled)
-
-
-# Vector code, emitted as LLVM's intermediate code: from loops, numba makes none here, as for all it knows the
-# many planes written may overlap those read.
-
-
-def _emitted(form: Any) -> Any:  # noqa: ANN401  # numba calls it with types, compiled code with values
-    """A function for compiled code; `form` says how many arguments it has, and returns `_code`."""
-    return intrinsic(form) if _HAS_NUMBA else None
-
-
-def _code(kinds: str, emit: Callable[..., None]) -> tuple[Any, Callable[..., Any]]:
-    """What numba wants to know of an emitted function.
-
-    `kinds` has a letter an argument: array, int, float. An array is followed by an offset; `emit` gets the
-    builder, an address for each such pair, and the other arguments.
-    """
-    by_letter = {"a": types.Array(types.float32, 1, "C"), "i": types.int64, "f": types.float32}
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Sequence[ir.Value]) -> ir.Value:  # noqa: ANN401
-        given = iter(zip(kinds, signature.args, values, strict=True))
-        arguments = []
-        for letter, kind, value in given:
-            if letter == "a":
-                start = context.make_array(kind)(context, builder, value).data
-                arguments.append(builder.gep(start, [next(given)[2]]))
-            else:
-                arguments.append(value)
-        emit(builder, *arguments)
-        return context.get_dummy_value()
-
-    return types.void(*(by_letter[letter] for letter in kinds)), generate
-
-
-def _vector(lanes: int = LANES) -> ir.Type:
-    return ir.VectorType(ir.FloatType(), lanes)
-
-
-def _constant(value: float) -> ir.Constant:
-    return ir.Constant(_vector(), [float(np.float32(value))] * LANES)
-
-
-def _at(builder: ir.IRBuilder, start: ir.Value, *steps: tuple[ir.Value | int, ir.Value | int]) -> ir.Value:
-    """The address `start` plus floats, the sum of products of two."""
-    long = ir.IntType(64)
-    total = long(0)
-    for factors in steps:
-        a, b = (long(one) if isinstance(one, int) else one for one in factors)
-        total = builder.add(total, builder.mul(a, b))
-    return builder.gep(start, [total])
-
-
-def _load(builder: ir.IRBuilder, address: ir.Value, lanes: int = LANES) -> ir.Value:
-    return builder.load(builder.bitcast(address, _vector(lanes).as_pointer()), align=4)
-
-
-def _store(builder: ir.IRBuilder, value: ir.Value, address: ir.Value) -> None:
-    builder.store(value, builder.bitcast(address, value.type.as_pointer()), align=4)
-
-
-def _shuffled(builder: ir.IRBuilder, first: ir.Value, second: ir.Value, lanes: Sequence[int]) -> ir.Value:
-    """Lanes of two vectors, counted through both."""
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
-    return builder.shuffle_vector(first, second, mask)
-
-
-def _halves(builder: ir.IRBuilder, vector: ir.Value) -> tuple[ir.Value, ir.Value]:
-    return _shuffled(builder, vector, vector, range(4)), _shuffled(builder, vector, vector, range(4, 8))
-
-
-def _filled(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    one = builder.insert_element(ir.Constant(_vector(), ir.Undefined), value, ir.IntType(32)(0))
-    return _shuffled(builder, one, one, [0] * LANES)
-
-
-def _plus(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
-    return builder.fadd(first, second, flags=("contract",))
-
-
-def _times(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
-    return builder.fmul(first, second, flags=("contract",))
-
-
-def _transposed_fours(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:
-    """Four vectors, whose left and right halves are the rows of two 4 x 4 matrices, with these transposed."""
-    a, b, c, d = rows
-    found = []
-    for pairs in ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)):
-        ab, cd = _shuffled(builder, a, b, pairs), _shuffled(builder, c, d, pairs)
-        for lanes in ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)):
-            found.append(_shuffled(builder, ab, cd, lanes))  # noqa: PERF401  # reads as the butterfly it is
-    return found
-
-
-def _emit_split(builder: ir.IRBuilder, source: ir.Value, target: ir.Value, plane: ir.Value) -> None:
-    """32 pixels of a row to 8 cells of 4 planes."""
-    fours = [_load(builder, _at(builder, source, (4, k)), 4) for k in range(LANES)]
-    rows = [_shuffled(builder, fours[k], fours[k + 4], range(8)) for k in range(4)]
-    for k, value in enumerate(_transposed_fours(builder, rows)):
-        _store(builder, value, _at(builder, target, (plane, k)))
-
-
-def _emit_join(
-    builder: ir.IRBuilder, source: ir.Value, plane: ir.Value, target: ir.Value, shift: ir.Value
-) -> None:
-    """8 cells of 4 planes to 32 pixels of a row, with a constant added."""
-    rows = [_load(builder, _at(builder, source, (plane, k))) for k in range(4)]
-    shifts = _filled(builder, shift)
-    for k, value in enumerate(_transposed_fours(builder, [_plus(builder, row, shifts) for row in rows])):
-        for half, pixels in enumerate(_halves(builder, value)):
-            _store(builder, pixels, _at(builder, target, (16, half), (4, k)))
-
-
-def _weighted_sum(builder: ir.IRBuilder, weights: Sequence[float], values: Sequence[ir.Value]) -> ir.Value:
-    """Of vectors; at least one weight is not zero."""
-    terms = [
-        value if weight == 1 else _times(builder, _constant(weight), value)
-        for weight, value in zip(weights, values, strict=True)
-        if weight
-    ]
-    total = terms[0]
-    for term in terms[1:]:
-        total = _plus(builder, total, term)
-    return total
-
-
-def _product_with(builder: ir.IRBuilder, matrix: Matrix, column: Sequence[ir.Value]) -> list[ir.Value]:
-    """Matrix times a column of vectors.
-
-    Rows of a point and its opposite have the same even, and opposite odd places (or the reverse): what these
-    sum up to is emitted once.
-    """
-    sums: dict[tuple[float, ...], ir.Value] = {}
-
-    def part(row: Sequence[float], parity: int) -> tuple[int, ir.Value | None]:
-        weights = tuple(weight if k % 2 == parity else 0 for k, weight in enumerate(row))
-        sign = 1 if next(filter(None, weights), 1) > 0 else -1
-        weights = tuple(weight * sign for weight in weights)
-        if any(weights) and weights not in sums:
-            sums[weights] = _weighted_sum(builder, weights, column)
-        return sign, sums.get(weights)
-
-    def combined(row: Sequence[float]) -> ir.Value:
-        (even_sign, even), (odd_sign, odd) = part(row, 0), part(row, 1)
-        if even is None or odd is None:
-            sign, value = (odd_sign, odd) if even is None else (even_sign, even)
-            return value if sign > 0 else builder.fneg(value)
-        if even_sign == odd_sign:
-            total = _plus(builder, even, odd)
-            return total if even_sign > 0 else builder.fneg(total)
-        plus, minus = (even, odd) if even_sign > 0 else (odd, even)
-        return builder.fsub(plus, minus, flags=("contract",))
-
-    return [combined(row) for row in matrix]
-
-
 def _sandwich(matrix: Matrix, in_cells: bool = False) -> Any:  # noqa: ANN401  # a function for compiled code
-    """`matrix x matrix^T` for 8 square matrices `x` that lie side by side, to 8 others.
-
-    `x[i, j]` is in plane `i * columns + j`. If `in_cells`, it is in plane `i % 4 * 4 + j % 4`, `i // 4` rows
-    of cells, `pitch` long, and `j // 4` cells on.
-    """
-    size = len(matrix[0])
-
-    def emit(
-        builder: ir.IRBuilder,
-        source: ir.Value,
-        plane: ir.Value,
-        pitch: ir.Value,
-        target: ir.Value,
-        to_plane: ir.Value,
-    ) -> None:
-        def x(i: int, j: int) -> ir.Value:
-            if in_cells:
-                return _load(
-                    builder, _at(builder, source, (plane, i % 4 * 4 + j % 4), (pitch, i // 4), (1, j // 4))
-                )
-            return _load(builder, _at(builder, source, (plane, i * size + j)))
-
-        columns = [_product_with(builder, matrix, [x(i, j) for i in range(size)]) for j in range(size)]
-        for i, row in enumerate(zip(*columns, strict=True)):
-            for j, value in enumerate(_product_with(builder, matrix, row)):
-                _store(builder, value, _at(builder, target, (to_plane, i * len(matrix) + j)))
-
-    return _emitted(
-        lambda _, _source, _source_at, _plane, _pitch, _target, _target_at, _to_plane: _code("aiiiaii", emit)
+    emit = vector_code.sandwich(matrix, in_cells)
+    return emitted(
+        lambda _, _source, _source_at, _plane, _pitch, _target, _target_at, _to_plane: code("aiiiaii", emit)
     )
-
-
-def _sums(builder: ir.IRBuilder, rows: int, columns: int) -> list[list[ir.Value]]:
-    """Vectors to sum up in, zero; the compiler keeps them in registers."""
-    allocate: Any = cgutils.alloca_once
-    sums = [[allocate(builder, _vector()) for _ in range(columns)] for _ in range(rows)]
-    for one in (one for row in sums for one in row):
-        builder.store(_constant(0), one)
-    return sums
-
-
-def _add_product(builder: ir.IRBuilder, first: ir.Value, second: ir.Value, total: ir.Value) -> None:
-    builder.store(_plus(builder, _times(builder, first, second), builder.load(total)), total)
 
 
 def _row_product(vectors: int, more: bool) -> Any:  # noqa: ANN401  # a function for compiled code
-    """`m[k, p] = sum over c of u[k, c] v[c, p]` for 4 `k` and some vectors of `p`; `more`: `+=`."""
-
-    def emit(
-        builder: ir.IRBuilder,
-        u: ir.Value,
-        u_row: ir.Value,
-        v: ir.Value,
-        m: ir.Value,
-        row: ir.Value,
-        depth: ir.Value,
-    ) -> None:
-        sums = _sums(builder, 4, vectors)
-        with cgutils.for_range(builder, depth) as loop:
-            v_p = [_load(builder, _at(builder, v, (loop.index, row), (LANES, j))) for j in range(vectors)]
-            for k in range(4):
-                factor = builder.load(_at(builder, u, (u_row, k), (loop.index, 1)))
-                for j in range(vectors):
-                    _add_product(builder, _filled(builder, factor), v_p[j], sums[k][j])
-        for k in range(4):
-            for j in range(vectors):
-                target = _at(builder, m, (row, k), (LANES, j))
-                total = builder.load(sums[k][j])
-                _store(builder, _plus(builder, total, _load(builder, target)) if more else total, target)
-
-    return _emitted(lambda _, _u, _u_at, _u_row, _v, _v_at, _m, _m_at, _row, _depth: _code("aiiaiaiii", emit))
+    emit = vector_code.row_product(vectors, more)
+    return emitted(lambda _, _u, _u_at, _u_row, _v, _v_at, _m, _m_at, _row, _depth: code("aiiaiaiii", emit))
 
 
 def _dot_products(rows: int) -> Any:  # noqa: ANN401  # a function for compiled code
-    """`u[k, c] += sum over p of m[k, p] v[c, p]` for some `k` and 4 `c`."""
-
-    def emit(
-        builder: ir.IRBuilder,
-        m: ir.Value,
-        v: ir.Value,
-        u: ir.Value,
-        row: ir.Value,
-        depth: ir.Value,
-        vectors: ir.Value,
-    ) -> None:
-        sums = _sums(builder, rows, 4)
-        with cgutils.for_range(builder, vectors) as loop:
-            m_p = [_load(builder, _at(builder, m, (row, k), (LANES, loop.index))) for k in range(rows)]
-            for c in range(4):
-                v_p = _load(builder, _at(builder, v, (row, c), (LANES, loop.index)))
-                for k in range(rows):
-                    _add_product(builder, m_p[k], v_p, sums[k][c])
-        for k in range(rows):
-            lanes = _transposed_fours(builder, [builder.load(one) for one in sums[k]])
-            pairs = [_plus(builder, *lanes[:2]), _plus(builder, *lanes[2:])]
-            total = _plus(builder, *_halves(builder, _plus(builder, *pairs)))
-            target = _at(builder, u, (depth, k))
-            _store(builder, _plus(builder, total, _load(builder, target, 4)), target)
-
-    return _emitted(
-        lambda _, _m, _m_at, _v, _v_at, _u, _u_at, _row, _depth, _vectors: _code("aiaiaiiii", emit)
-    )
+    emit = vector_code.dot_products(rows)
+    return emitted(lambda _, _m, _m_at, _v, _v_at, _u, _u_at, _row, _depth, _vectors: code("aiaiaiiii", emit))
 
 
-_split_cells = _emitted(
-    lambda _, _source, _source_at, _target, _target_at, _plane: _code("aiaii", _emit_split)
+_split_cells = emitted(
+    lambda _, _source, _source_at, _target, _target_at, _plane: code("aiaii", vector_code.split)
 )
-_join_cells = _emitted(
-    lambda _, _source, _source_at, _plane, _target, _target_at, _shift: _code("aiiaif", _emit_join)
+_join_cells = emitted(
+    lambda _, _source, _source_at, _plane, _target, _target_at, _shift: code("aiiaif", vector_code.join)
 )
 _windows_in = _sandwich(INPUT_TRANSFORM, in_cells=True)
 _weights_in = _sandwich(WEIGHT_TRANSFORM)
@@ -381,21 +118,38 @@ _dots_1, _dots_2, _dots_3 = (_dot_products(rows) for rows in (1, 2, 3))
 # Compiled loops.
 
 
-@_compiled
-def _transform_weight(planes: Floats, u: Floats, size: int) -> None:  # pragma: no cover  # compiled
-    """`planes [9, K * C]` to `u`."""
+@compiled
+def _transform_weight(
+    w: Floats, k_count: int, c_count: int, turned: bool, planes: Floats, u: Floats
+) -> None:  # pragma: no cover  # compiled
+    """`w [K, C, 3, 3]` to `u`, by way of `planes [9, K * C]`; `turned`: that of the gradient by the input."""
+    size = k_count * c_count
+    for k in range(k_count):
+        for c in range(c_count):
+            for tap in range(9):
+                value = w[(k * c_count + c) * 9 + tap]
+                if turned:
+                    planes[(8 - tap) * size + c * k_count + k] = value
+                else:
+                    planes[tap * size + k * c_count + c] = value
     for at in range(0, size, LANES):
         _weights_in(planes, at, size, 0, u, at, size + PADDING)
 
 
-@_compiled
-def _transform_weight_back(u: Floats, planes: Floats, size: int) -> None:  # pragma: no cover  # compiled
-    """`u` to `planes [9, K * C]`."""
+@compiled
+def _transform_weight_back(
+    u: Floats, planes: Floats, w_at: Address, size: int
+) -> None:  # pragma: no cover  # compiled
+    """`u` to `w [K, C, 3, 3]`, by way of `planes [9, K * C]`."""
+    w = floats(w_at, 9 * size)
     for at in range(0, size, LANES):
         _weights_out(u, at, size + PADDING, 0, planes, at, size)
+    for at in range(size):
+        for tap in range(9):
+            w[at * 9 + tap] = planes[tap * size + at]
 
 
-@_compiled
+@compiled
 def _split_some(
     x: Floats, start: int, width: int, padding: int, q: Floats, to: int, plane: int, first: int, last: int
 ) -> None:  # pragma: no cover  # compiled
@@ -406,7 +160,7 @@ def _split_some(
             q[to + j * plane + cell] = x[start + column] if 0 <= column < width else np.float32(0)
 
 
-@_compiled
+@compiled
 def _split_row(
     x: Floats, start: int, grid: Grid, width: int, q: Floats, to: int, plane: int
 ) -> None:  # pragma: no cover  # compiled
@@ -422,7 +176,7 @@ def _split_row(
     _split_some(x, start, width, padding, q, to, plane, last, grid.pitch)
 
 
-@_compiled
+@compiled
 def _split(
     x: Floats, start: int, grid: Grid, shrink: int, row: int, rows: int, q: Floats, plane: int
 ) -> None:  # pragma: no cover  # compiled
@@ -440,7 +194,7 @@ def _split(
         q[j * plane + rows * grid.pitch : (j + 1) * plane] = 0
 
 
-@_compiled
+@compiled
 def _join(
     tiles: Floats, grid: Grid, first: int, count: int, shift: np.float32, y: Floats, start: int
 ) -> None:  # pragma: no cover  # compiled
@@ -464,7 +218,7 @@ def _join(
                     y[to + 4 * cell + j] = tiles[at + j * grid.row + cell] + shift
 
 
-@_compiled
+@compiled
 def _transform_windows(
     x: Floats, image: int, channels: int, grid: Grid, first: int, count: int, q: Floats, v: Floats
 ) -> None:  # pragma: no cover  # compiled
@@ -479,7 +233,7 @@ def _transform_windows(
             _windows_in(q, at, plane, grid.pitch, v, c * grid.row + p, channels * grid.row + PADDING)
 
 
-@_compiled
+@compiled
 def _transform_tiles(
     dy: Floats, image: int, channels: int, grid: Grid, first: int, count: int, q: Floats, m: Floats
 ) -> None:  # pragma: no cover  # compiled
@@ -495,7 +249,7 @@ def _transform_tiles(
             _tiles_in(q, at, plane, 0, m, k * grid.row + p, channels * grid.row + PADDING)
 
 
-@_compiled
+@compiled
 def _multiply_block(
     u: Floats, u_at: int, u_row: int, v: Floats, v_at: int, m: Floats, m_at: int, row: int,
     depth: int, vectors: int, more: bool,
@@ -514,7 +268,7 @@ def _multiply_block(
         _product_1(u, u_at, u_row, v, v_at, m, m_at, row, depth)
 
 
-@_compiled
+@compiled
 def _multiply(
     u: Floats, v: Floats, m: Floats, k_count: int, c_count: int, row: int, count: int
 ) -> None:  # pragma: no cover  # compiled
@@ -533,7 +287,7 @@ def _multiply(
                     )  # fmt: skip
 
 
-@_compiled
+@compiled
 def _accumulate(
     m: Floats, v: Floats, u: Floats, k_count: int, c_count: int, row: int, count: int
 ) -> None:  # pragma: no cover  # compiled
@@ -555,7 +309,7 @@ def _accumulate(
                         _dots_1(m, m_at, v, v_at, u, u_at, row, c_count, vectors)
 
 
-@_compiled
+@compiled
 def _transform_back(
     m: Floats, k: int, k_count: int, row: int, count: int, tiles: Floats
 ) -> None:  # pragma: no cover  # compiled
@@ -564,28 +318,39 @@ def _transform_back(
         _tiles_out(m, k * row + p, k_count * row + PADDING, 0, tiles, p, row)
 
 
-@_compiled
+@compiled
 def _correlate(
-    x: Floats, u: Floats, bias: Floats, y: Floats, images: int, k_count: int, c_count: int, grid: Grid,
-    q: Floats, v: Floats, m: Floats,
+    x_at: Address, w_at: Address, bias_at: Address, y_at: Address, images: int, k_count: int, c_count: int,
+    turned: bool, grid: Grid, planes: Floats, u: Floats, q: Floats, v: Floats, m: Floats,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
+    """`y [B, K, ...]` of `x [B, C, ...]`; if `turned`, `w` is `[C, K, 3, 3]`; a bias that is none is at 0."""
     pixels = (grid.height + 2 * grid.padding - 2) * (grid.width + 2 * grid.padding - 2)
+    x = floats(x_at, images * c_count * grid.height * grid.width)
+    y = floats(y_at, images * k_count * pixels)
+    w, bias = floats(w_at, 9 * k_count * c_count), floats(bias_at, k_count)
+    if turned:
+        _transform_weight(w, c_count, k_count, True, planes, u)
+    else:
+        _transform_weight(w, k_count, c_count, False, planes, u)
     for image in range(images):
         for first in range(0, grid.tiles, grid.row):
             count = min(grid.row, grid.tiles - first)
             _transform_windows(x, image, c_count, grid, first, count, q, v)
             _multiply(u, v, m, k_count, c_count, grid.row, count)
             for k in range(k_count):
+                shift = bias[k] if bias_at else np.float32(0)
                 _transform_back(m, k, k_count, grid.row, count, q)
-                _join(q, grid, first, count, bias[k], y, (image * k_count + k) * pixels)
+                _join(q, grid, first, count, shift, y, (image * k_count + k) * pixels)
 
 
-@_compiled
+@compiled
 def _correlate_with_output(
-    x: Floats, dy: Floats, u: Floats, images: int, k_count: int, c_count: int, grid: Grid,
-    q: Floats, v: Floats, m: Floats,
+    x_at: Address, dy_at: Address, images: int, k_count: int, c_count: int, grid: Grid,
+    u: Floats, q: Floats, v: Floats, m: Floats,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
-    u[: 36 * (k_count * c_count + PADDING)] = 0
+    """Add to `u` what the weight's gradient gets from `x [B, C, ...]` and `dy [B, K, ...]`."""
+    x = floats(x_at, images * c_count * grid.height * grid.width)
+    dy = floats(dy_at, images * k_count * (grid.height - 2) * (grid.width - 2))
     for image in range(images):
         for first in range(0, grid.tiles, grid.row):
             count = min(grid.row, grid.tiles - first)
@@ -606,10 +371,13 @@ class _Buffers(threading.local):
             self._kept[name] = torch.zeros(size).numpy()
         return self._kept[name]
 
-    def of(self, grid: Grid, k_count: int, c_count: int) -> tuple[Floats, Floats, Floats]:
-        """Buffers of a chunk: cells of one channel, `v`, `m`."""
+    def of(self, grid: Grid, k_count: int, c_count: int) -> tuple[Floats, ...]:
+        """`planes` and `u` of a weight; of a chunk the cells of one channel, `v`, `m`."""
+        size = k_count * c_count
         cells = max((grid.row // grid.pitch + 4) * grid.pitch + PADDING, grid.row)
         return (
+            self.get("planes", 9 * size),
+            self.get("u", 36 * (size + PADDING)),
             self.get("q", 16 * cells),
             self.get("v", 36 * (c_count * grid.row + PADDING)),
             self.get("m", 36 * (k_count * grid.row + PADDING)),
@@ -619,15 +387,10 @@ class _Buffers(threading.local):
 _buffers = _Buffers()
 
 
-def is_available() -> bool:
-    """Whether numba is installed."""
-    return _HAS_NUMBA
-
-
 def pays(shape: Sequence[int]) -> bool:
     """Whether this is faster than oneDNN for inputs `[B, C, H, W]`, to as many channels; by measurement."""
     _, channels, height, width = shape
-    return channels >= 32 and channels % CHANNEL_MULTIPLE == 0 and height * width >= 800
+    return channels >= 32 and channels % CHANNEL_MULTIPLE == 0 and height * width >= 400
 
 
 def forward(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -635,40 +398,41 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Here and below, tensors are float32, on the CPU, and nothing is recorded for differentiation.
     """
-    return _correlation(x, w, bias, padding=0)
+    return _correlation(x, w, bias, w.shape[0], padding=0)
 
 
 def input_gradient(dy: Tensor, w: Tensor) -> Tensor:
     """Gradient `[B, C, H, W]` by the input, from `dy [B, K, H - 2, W - 2]`."""
-    return _correlation(dy, w.detach().transpose(0, 1).flip(2, 3), None, padding=2)
+    return _correlation(dy, w, None, w.shape[1], padding=2, turned=True)
 
 
-def weight_gradient(x: Tensor, dy: Tensor) -> Tensor:
-    """Gradient `[K, C, 3, 3]` by the weight, summed over the images."""
-    images, c_count, height, width = x.shape
-    k_count = dy.shape[1]
+def weight_gradient(*pairs: tuple[Tensor, Tensor]) -> Tensor:
+    """Gradient `[K, C, 3, 3]` by the weight, summed over pairs `(x, dy)` of equal sizes, and over images."""
+    k_count, (_, c_count, height, width) = pairs[0][1].shape[1], pairs[0][0].shape
     _check_channels(k_count, c_count)
-    grid = _grid(height, width, padding=0)
-    size = k_count * c_count
-    u = _buffers.get("u", 36 * (size + PADDING))
-    buffers = _buffers.of(grid, k_count, c_count)
-    _correlate_with_output(_flat(x), _flat(dy), u, images, k_count, c_count, grid, *buffers)
-    planes = torch.empty(9, size)
-    _transform_weight_back(u, _flat(planes), size)
-    return planes.t().contiguous().view(k_count, c_count, 3, 3)
+    size, grid = k_count * c_count, _grid(height, width, padding=0)
+    planes, u, *chunk = _buffers.of(grid, k_count, c_count)
+    u[: 36 * (size + PADDING)] = 0
+    for pair in pairs:
+        x, dy = (one.contiguous() for one in pair)
+        _correlate_with_output(address(x), address(dy), len(x), k_count, c_count, grid, u, *chunk)
+    w = torch.empty(k_count, c_count, 3, 3)
+    _transform_weight_back(u, planes, address(w), size)
+    return w
 
 
-def _correlation(x: Tensor, w: Tensor, bias: Tensor | None, *, padding: int) -> Tensor:
-    images, _, height, width = x.shape
-    k_count, c_count = w.shape[:2]
+def _correlation(
+    x: Tensor, w: Tensor, bias: Tensor | None, k_count: int, *, padding: int, turned: bool = False
+) -> Tensor:
+    images, c_count, height, width = x.shape
     _check_channels(k_count, c_count)
     grid = _grid(height, width, padding)
-    u = _buffers.get("u", 36 * (k_count * c_count + PADDING))
-    _transform_weight(_flat(w.permute(2, 3, 0, 1)), u, k_count * c_count)
-    shift = np.zeros(k_count, np.float32) if bias is None else _flat(bias)
+    x, w = x.contiguous(), w.contiguous()
     y = torch.empty(images, k_count, height + 2 * padding - 2, width + 2 * padding - 2)
-    buffers = _buffers.of(grid, k_count, c_count)
-    _correlate(_flat(x), u, shift, _flat(y), images, k_count, c_count, grid, *buffers)
+    _correlate(
+        address(x), address(w), address(bias), address(y),
+        images, k_count, c_count, turned, grid, *_buffers.of(grid, k_count, c_count),
+    )  # fmt: skip
     return y
 
 
@@ -683,9 +447,3 @@ def _grid(height: int, width: int, padding: int) -> Grid:
     chunks = -(-tiles // LARGEST_CHUNK)
     row = -(-tiles // (chunks * LANES)) * LANES
     return Grid(height, width, padding, pitch, tiles, row)
-
-
-def _flat(tensor: Tensor) -> Floats:
-    """The elements, in order; the same memory if they lie in order already."""
-    found: Floats = tensor.detach().contiguous().view(-1).numpy()
-    return found
