@@ -32,6 +32,10 @@ Address = int
 _SOURCES = ("compiled.py", "fused.py", "vector_code.py", "winograd.py")
 """What goes into compiled code."""
 
+_LIBERTIES = {"reassoc", "contract", "arcp", "nsz"}
+"""With arithmetic, so that sums become vector code. Not among them: taking for granted that no number is NaN
+or infinite, as a training that diverges must be seen to."""
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -66,7 +70,7 @@ def compiled(function: _Function) -> _Function:
     """Compile at the first call, or take what an earlier process compiled."""
     if not _HAS_NUMBA:  # pragma: no cover
         return function
-    made: Any = njit(fastmath=True, cache=True, nogil=True)(function)
+    made: Any = njit(fastmath=_LIBERTIES, error_model="numpy", cache=True, nogil=True)(function)
     return cast("_Function", made)
 
 

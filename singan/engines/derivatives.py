@@ -90,7 +90,7 @@ def update_statistics(network: Generator | Discriminator, trace: Trace, images: 
         assert norm.running_var is not None
         assert norm.num_batches_tracked is not None
         assert momentum is not None
-        norm.num_batches_tracked += len(mean)
+        norm.num_batches_tracked.add_(len(mean))  # `+=` would register it anew
         if _is_fused(seen.convolved):
             fused.update_statistics(norm, mean, inverse, pixels)
             continue
