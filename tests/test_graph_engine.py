@@ -6,7 +6,8 @@ A stand-in replays by carrying the work out again, into the memory of the first 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tiny import same_state, state_of, tiny_pyramid
 from torch import Tensor
 
 from singan.engines.batched import BatchedEngine
-from singan.engines.graph import WARM_UP_EPOCHS, GraphEngine, Recorder, Recording
+from singan.engines.graph import WARM_UP_EPOCHS, CudaRecorder, GraphEngine, Recorder, Recording
 from singan.errors import UserError
 from singan.level import EpochResult, LevelState, LevelTask, prepare_inputs, prepare_state
 from singan.settings import TrainingSettings
@@ -110,3 +111,44 @@ def test_where_nothing_can_be_recorded_it_says_so_once_and_trains_all_the_same(
 def test_on_another_device_it_is_refused_in_one_line() -> None:
     with pytest.raises(UserError, match="needs a CUDA device"):
         train(GraphEngine(), 0)
+
+
+class Graph:
+    """A CUDA graph that only notes what is done with it."""
+
+    def __init__(self) -> None:
+        self.streams: list[torch.Generator] = []
+        self.replayed = 0
+
+    def register_generator_state(self, stream: torch.Generator) -> None:
+        self.streams.append(stream)
+
+    def replay(self) -> None:
+        self.replayed += 1
+
+
+def test_cuda_records_once_with_streams_that_go_on_at_every_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Graph] = []
+    captured: list[Graph] = []
+
+    def make() -> Graph:
+        made.append(Graph())
+        return made[-1]
+
+    @contextmanager
+    def capture(graph: Graph) -> Iterator[None]:
+        assert len(graph.streams) == 2  # before anything draws from them
+        captured.append(graph)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", make)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    result = EpochResult(torch.zeros(5), torch.zeros(1))
+    streams = (torch.Generator(), torch.Generator())
+    recording = CudaRecorder().record(lambda: result, streams)
+    recording.replay()
+    recording.replay()
+    assert captured == made
+    assert made[0].streams == list(streams)
+    assert made[0].replayed == 2
+    assert recording.result is result
