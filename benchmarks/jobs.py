@@ -1,4 +1,4 @@
-"""A part of the study trained by one process and by several, from nothing."""
+"""A part of the study from nothing: each run for itself as published, levels shared, several at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.as_published import AsPublished
 from benchmarks.measuring import show
 from benchmarks.training import STUDY, study_images
 from runner.execute import Execution
@@ -24,21 +25,30 @@ class _Silent(PlainProgress):
         """Nothing."""
 
 
+class _AsPublished(Workplace):
+    def make_engine(self) -> AsPublished:
+        """The published loop's costs."""
+        return AsPublished()
+
+
 def run(quick: bool) -> None:
-    """The colosseum's runs in the smoke profile at full width: one epoch a level."""
+    """All experiments on the colosseum, three epochs a level at full width."""
     device = choose_device("auto")
     study, images = load_study(STUDY), study_images()
-    names = ["original", "real-b"] if quick else ["original", "real-b", "real-c", "real-g", "up-i"]
     profile = study.profile["smoke"].model_copy(update={"epochs": 3, "base_width": 32})
-    pairs = [(study.experiment[name], images["colosseum"]) for name in names]
+    pairs = [
+        (experiment, images["colosseum"])
+        for experiment in study.experiment.values()
+        if "colosseum" in (image.id for image in study.images_of(experiment))
+    ][: 3 if quick else None]
     plan = make_plan(profile, pairs, factors=[2.0], seeds=[0])
-    several = choose_jobs(None, device)
+    each = [make_plan(profile, [pair], factors=[2.0], seeds=[0]) for pair in pairs]
+    seconds = {"as published": sum(_time(one, _AsPublished(device)) for one in each)}
     threads = torch.get_num_threads()
-    seconds = {}
-    for jobs in dict.fromkeys((1, several)):
-        torch.set_num_threads(threads)
+    for jobs in dict.fromkeys((1, choose_jobs(None, device))):
         seconds[f"{jobs} at a time"] = _time(plan, Workplace(device, jobs=jobs))
-    show(f"{len(plan.levels)} levels, {len(plan.runs)} pictures", seconds)
+        torch.set_num_threads(threads)
+    show(f"{len(plan.runs)} runs, {len(plan.levels)} levels", seconds)
 
 
 def _time(plan: Plan, place: Workplace) -> float:

@@ -46,21 +46,39 @@ def pyramid_below(image: LoadedImage, level: int, device: torch.device) -> Pyram
 
 
 def run(quick: bool) -> None:
-    """Every level of every image, then whole runs, then peak memory."""
+    """Every level of every image, then whole runs, then peak memory.
+
+    On a CPU with one thread, as each process of `--jobs auto` has; then the last levels with all threads.
+    """
     device = choose_device("auto")
     Workplace(device).settle()
-    for name, image in study_images().items():
-        last = pyramid_geometry(image.size, 8).last
-        levels = [0, 2, last] if quick else list(range(last + 1))
-        total: dict[str, float] = {}
-        for level in levels:
-            seconds = time_level(image, level, device, rounds=2 if quick else 4)
-            size = pyramid_geometry(image.size, 8).sizes[level]
-            show(f"{name} level {level} ({size})", seconds)
-            total = {way: total.get(way, 0.0) + taken for way, taken in seconds.items()}
-        show(f"{name}, {'these' if quick else 'all'} levels", total)
+    images, rounds = study_images(), 1 if quick else 4
+    if quick:
+        images = {"colosseum": images["colosseum"]}
+    threads = torch.get_num_threads()
     if device.type == "cpu":
-        _show_memory()
+        torch.set_num_threads(1)
+        click.echo("  one thread:")
+    for name, image in images.items():
+        total: dict[str, float] = {}
+        for level in range(pyramid_geometry(image.size, 8).last + 1):
+            seconds = _show_level(name, image, level, device, rounds)
+            total = {way: total.get(way, 0.0) + taken for way, taken in seconds.items()}
+        show(f"{name}, all levels", total)
+    if device.type == "cpu":
+        torch.set_num_threads(threads)
+        click.echo(f"  {threads} threads:")
+        for name, image in images.items():
+            _show_level(name, image, pyramid_geometry(image.size, 8).last, device, rounds)
+        _show_memory("colosseum" if quick else "stone-face")
+
+
+def _show_level(
+    name: str, image: LoadedImage, level: int, device: torch.device, rounds: int
+) -> dict[str, float]:
+    seconds = time_level(image, level, device, rounds)
+    show(f"{name} level {level} ({pyramid_geometry(image.size, 8).sizes[level]})", seconds)
+    return seconds
 
 
 def time_level(image: LoadedImage, level: int, device: torch.device, rounds: int) -> dict[str, float]:
@@ -84,16 +102,20 @@ def time_level(image: LoadedImage, level: int, device: torch.device, rounds: int
     return best_of({name: partial(epoch, name) for name in engines}, rounds)
 
 
-def _show_memory() -> None:
-    """Peak memory of the largest level's training, each way in a process of its own."""
-    for engine in ("plain", "batched"):
-        _, peak = alone(_train_largest, engine)
-        click.echo(f"  peak memory, last level of stone-face, {engine}: {peak:.0f} MB")
+def _show_memory(name: str) -> None:
+    """Peak memory of training an image's last level, each way in a process of its own."""
+    for threads in sorted({1, torch.get_num_threads()}):
+        (_, plain), (_, batched) = (alone(_train_last, name, way, threads) for way in ("plain", "batched"))
+        click.echo(
+            f"  peak memory, last level of {name}, threads: {threads}   "
+            f"plain {plain:.0f} MB   batched {batched:.0f} MB ({batched / plain:.2f}x)"
+        )
 
 
-def _train_largest(engine: EngineName) -> None:
-    image = study_images()["stone-face"]
+def _train_last(name: str, engine: EngineName, threads: int) -> None:
+    image = study_images()[name]
     Workplace().settle()
+    torch.set_num_threads(threads)
     pyramid = pyramid_below(image, pyramid_geometry(image.size, 8).last, torch.device("cpu"))
     inputs: LevelInputs = prepare_inputs(pyramid, TASK)
     state: LevelState = prepare_state(pyramid, TASK)

@@ -7,7 +7,8 @@ cache, and peak memory does not grow with the picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -45,9 +46,12 @@ class FoldedGenerator:
             padded = nn.functional.pad(mixed, (PADDING_px,) * 4)
             padded = padded.contiguous(memory_format=_best_layout(padded.device))
             result = torch.empty_like(previous, memory_format=torch.contiguous_format)
-            for top, rows in self._strips(previous):
+
+            def fill(top: int, rows: int) -> None:
                 strip = padded[:, :, top : top + rows + 2 * PADDING_px]
                 result[:, :, top : top + rows] = self._detail(strip)
+
+            _work_through(self._strips(previous), fill, _workers(previous.device))
             return result.add_(previous)
 
     def _detail(self, images: Tensor) -> Tensor:
@@ -64,7 +68,8 @@ class FoldedGenerator:
         rows = height
         if images.device.type == "cpu":
             channels = self.layers[0].weight.shape[0]
-            rows = max(_FEWEST_ROWS, _STRIP_floats // (batch * channels * width) - 2 * PADDING_px)
+            largest = _STRIP_floats // (batch * channels * width) - 2 * PADDING_px
+            rows = max(_FEWEST_ROWS, min(largest, -(-height // _workers(images.device))))
         return ((top, min(rows, height - top)) for top in range(0, height, rows))
 
 
@@ -88,9 +93,34 @@ def _of(weight: Tensor, bias: Tensor) -> _Convolution:
     return _Convolution(weight.contiguous(memory_format=_best_layout(weight.device)), bias)
 
 
+def _is_compiled(device: torch.device) -> bool:
+    """Whether convolutions are compiled loops: they use one thread, so every thread has its own strip."""
+    return device.type == "cpu" and compiled.is_available()
+
+
+def _workers(device: torch.device) -> int:
+    """Strips computed at the same time."""
+    return torch.get_num_threads() if _is_compiled(device) else 1
+
+
 def _best_layout(device: torch.device) -> torch.memory_format:
     """Forward passes of PyTorch's own convolutions are faster with channels innermost."""
-    return torch.contiguous_format if compiled.serves(device) else torch.channels_last
+    return torch.contiguous_format if _is_compiled(device) else torch.channels_last
+
+
+def _work_through(strips: Iterator[tuple[int, int]], work: Callable[[int, int], None], workers: int) -> None:
+    """Each strip once; several at a time, in threads of which each has PyTorch to itself."""
+    if workers == 1:
+        for strip in strips:
+            work(*strip)
+        return
+
+    def alone(strip: tuple[int, int]) -> None:
+        with compiled.one_thread(), torch.inference_mode():
+            work(*strip)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(alone, strips))  # raises what a strip raised
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

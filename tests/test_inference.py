@@ -36,6 +36,30 @@ def test_strips_join_without_a_seam(floats: int, height: int, monkeypatch: pytes
     torch.testing.assert_close(fold(level).generate(noise, previous), whole, rtol=ROUNDING, atol=ROUNDING)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_strips_side_by_side_join_without_a_seam(threads: int) -> None:
+    level = trained_level(1, Size(12, 14), width=8, dtype=torch.float32)
+    noise, previous = torch.randn(1, 3, 150, 70), torch.rand(1, 3, 150, 70) * 2 - 1
+    whole = level.generate(noise, previous)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = fold(level).generate(noise, previous)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(found, whole, rtol=0, atol=1e-4)
+
+
+def test_what_goes_wrong_in_a_strip_goes_wrong_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("strip")
+
+    monkeypatch.setattr(inference, "convolve", fail)
+    with pytest.raises(MemoryError, match="strip"):
+        fold(trained_level(1, Size(12, 14))).generate(*torch.zeros(2, 1, 3, 64, 20).double())
+
+
 def test_in_single_precision_a_picture_differs_by_less_than_a_grey_level() -> None:
     level = trained_level(1, Size(12, 14), width=32, dtype=torch.float32)
     noise, previous = torch.randn(1, 3, 70, 50), torch.rand(1, 3, 70, 50) * 2 - 1
