@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from typing import Literal
 import torch
 
 import singan
+from runner.machine import available_memory, cores, processor
 from runner.results import Provenance
 from singan.engines import compiled
 from singan.engines.batched import BatchedEngine
@@ -99,22 +98,7 @@ def choose_jobs(asked: int | None, device: torch.device) -> int:
         return JOBS_PER_GPU * torch.cuda.device_count()
     if device.type != "cpu":
         return 1
-    return max(1, min(cores(), _available_memory() // MEMORY_PER_JOB_bytes))
-
-
-def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _available_memory() -> int:
-    """Bytes that can be had without swapping; a great many where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 2**40
-    found = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return found.get("MemAvailable", 2**30) * 1024
+    return max(1, min(cores(), available_memory() // MEMORY_PER_JOB_bytes))
 
 
 def _engine_words(place: Workplace) -> str:
@@ -148,7 +132,7 @@ def provenance(place: Workplace) -> Provenance:
     device = place.device
     return Provenance(
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        machine=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        machine=torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         device=device.type,
         engine=_engine_words(place),
         jobs=place.jobs,
@@ -158,16 +142,6 @@ def provenance(place: Workplace) -> Provenance:
         torch=torch.__version__,
         python=f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
     )
-
-
-@cache
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 @cache

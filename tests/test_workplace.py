@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from runner import workplace
+from runner import machine, workplace
 from runner.workplace import Workplace, choose_device, choose_engine, choose_jobs, provenance
 from singan.errors import UserError
 
@@ -116,10 +116,10 @@ def test_where_the_system_does_not_tell_memory_only_cores_count(monkeypatch: pyt
 
 def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 3}, raising=False)
-    assert workplace.cores() == 2
+    assert machine.cores() == 2
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert workplace.cores() == 6
+    assert machine.cores() == 6
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -171,7 +171,7 @@ def test_provenance_names_the_gpu() -> None:
 
 
 def test_the_processor_is_named_by_whoever_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    named = workplace._processor.__wrapped__
+    named = machine.processor.__wrapped__
     monkeypatch.setattr(platform, "processor", lambda: "known elsewhere")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "model name\t: Fast 9000\nflags: fpu\n")

@@ -81,6 +81,16 @@ class Chart(ABC):
         """Where it lies on the site."""
         return f"charts/{self.kind}-{digest_of(repr(self))}-{theme}.svg"
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """One for each theme."""
+        return tuple(self.url(theme) for theme in THEMES)
+
+    def make(self) -> tuple[bytes, ...]:
+        """The file for each theme."""
+        svgs = self.svgs()
+        return tuple(svgs[theme] for theme in THEMES)
+
     def svgs(self) -> Mapping[Theme, bytes]:
         """The file for each theme. Same chart, same bytes: no date, no random ids."""
         with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type]

@@ -37,11 +37,19 @@ class SiteFolder:
 
     def keep(self, name: str, make: Callable[[], bytes]) -> None:
         """Write a file whose name is a digest of what decides its content; made if the old site lacks it."""
+        if not self.take_over(name):
+            self.write(name, make())
+
+    def take_over(self, name: str) -> bool:
+        """Whether such a file is there, if need be from the old site."""
         if name in self.digests:
-            return
+            return True
         data = self._old_data(name)
-        self.reused += data is not None
-        self.write(name, make() if data is None else data)
+        if data is None:
+            return False
+        self.write(name, data)
+        self.reused += 1
+        return True
 
     def _old_data(self, name: str) -> bytes | None:
         """The old site's file, if it is still what was written there."""

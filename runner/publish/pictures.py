@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from functools import cached_property, partial
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import PIL.Image
 
@@ -14,21 +15,16 @@ from singan.errors import UserError
 _QUALITY = 80
 
 
-def write_pictures(data: SiteData, folder: SiteFolder) -> None:
-    """Write every picture the pages show, and the thumbnails of those that have some."""
-    for slot in data.slots():
-        if slot.picture:
-            _copy(slot.picture, folder)
-            original = _Original(slot.picture)
-            for thumbnail in slot.picture.thumbnails:
-                folder.keep(thumbnail.url, partial(original.shrunk, thumbnail))
-    for sheet in data.sheets():
-        if sheet.picture:
-            _copy(sheet.picture, folder)
+def copy_pictures(data: SiteData, folder: SiteFolder) -> None:
+    """Write every picture the pages show, as the record has it."""
+    for holder in (*data.slots(), *data.sheets()):
+        if holder.picture:
+            folder.keep(holder.picture.url, holder.picture.source.read_bytes)
 
 
-def _copy(picture: PictureFile, folder: SiteFolder) -> None:
-    folder.keep(picture.url, picture.source.read_bytes)
+def all_thumbnails(data: SiteData) -> Iterator[Thumbnails]:
+    """Of every picture that has some."""
+    return (Thumbnails(slot.picture) for slot in data.slots() if slot.picture)
 
 
 def decoded(picture: PictureFile) -> PIL.Image.Image:
@@ -42,20 +38,26 @@ def decoded(picture: PictureFile) -> PIL.Image.Image:
         ) from None
 
 
-class _Original:
-    """A picture decoded once, and only if some thumbnail of it has to be made."""
+@dataclass(frozen=True)
+class Thumbnails:
+    """The thumbnails of a picture; it is decoded only once they are made."""
 
-    def __init__(self, picture: PictureFile) -> None:
-        self._picture = picture
+    picture: PictureFile
 
-    @cached_property
-    def _pixels(self) -> PIL.Image.Image:
-        return decoded(self._picture)
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Their paths on the site."""
+        return tuple(each.url for each in self.picture.thumbnails)
 
-    def shrunk(self, thumbnail: Thumbnail) -> bytes:
-        """The thumbnail's file."""
-        size = thumbnail.width, thumbnail.height
-        small = self._pixels.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)
-        buffer = io.BytesIO()
-        small.save(buffer, "WEBP", quality=_QUALITY, method=4)
-        return buffer.getvalue()
+    def make(self) -> tuple[bytes, ...]:
+        """Their files."""
+        pixels = decoded(self.picture)
+        return tuple(_shrunk(pixels, each) for each in self.picture.thumbnails)
+
+
+def _shrunk(pixels: PIL.Image.Image, thumbnail: Thumbnail) -> bytes:
+    size = thumbnail.width, thumbnail.height
+    small = pixels.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=_QUALITY, method=4)
+    return buffer.getvalue()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from runner.publish.charts import Chart
+from runner.publish.derived import write_derived
 from runner.publish.downloads import downloads
 from runner.publish.folder import SiteFolder, site_folder
 from runner.publish.gather import gather
 from runner.publish.model import SiteData
 from runner.publish.pages import ExperimentPage, Page, TimingPage, all_pages
-from runner.publish.pictures import write_pictures
+from runner.publish.pictures import all_thumbnails, copy_pictures
 from runner.publish.render import Renderer, static_files
 from runner.study import Study
 
@@ -63,10 +63,9 @@ def _write(data: SiteData, pages: list[Page], folder: SiteFolder) -> None:
         folder.write(page.path, renderer.html(page))
     for name, content in (*static_files(), *downloads(data)):
         folder.write(name, content)
-    for page in pages:
-        for chart in _charts(page):
-            _write_chart(chart, folder)
-    write_pictures(data, folder)
+    copy_pictures(data, folder)
+    charts = (chart for page in pages for chart in _charts(page))
+    write_derived([*charts, *all_thumbnails(data)], folder)
 
 
 def _charts(page: Page) -> list[Chart]:
@@ -77,12 +76,6 @@ def _charts(page: Page) -> list[Chart]:
     if isinstance(page, TimingPage):
         found += [image.chart for image in page.images]
     return [chart for chart in found if chart]
-
-
-def _write_chart(chart: Chart, folder: SiteFolder) -> None:
-    svgs = cache(chart.svgs)
-    folder.keep(chart.url("light"), lambda: svgs()["light"])
-    folder.keep(chart.url("dark"), lambda: svgs()["dark"])
 
 
 def _made_with() -> str:
