@@ -1,4 +1,4 @@
-"""Building the site: nothing there yet, and all pictures encoded already."""
+"""Building the site: nothing there yet, and all pictures encoded already; for more and more runs."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import time
 from pathlib import Path
 
 import click
+from records import Synthetic, write_results
 
 from benchmarks.training import STUDY
 from runner.publish.site import build_site
-from runner.results import profiles_in
 from runner.study import load_study
 
 
-def run(quick: bool) -> None:  # noqa: ARG001  (what there is takes what it takes)
-    """From the record in `results/`, or else that of `make demo`."""
-    root = next((root for root in (Path("results"), Path("demo/results")) if profiles_in(root)), None)
-    if root is None:
-        click.echo("  no record: run `make demo` first")
-        return
+def run(quick: bool) -> None:
+    """Synthetic records: every experiment on every image, with pictures of full size; then many seeds."""
+    _show("54 runs, pictures of full size", Synthetic(profile="preview", everywhere=True, full_size=True))
+    for seeds in () if quick else (5, 10, 19):
+        what = Synthetic(profile="preview", everywhere=True, seeds=tuple(range(seeds)))
+        _show(f"{54 * seeds} runs, small pictures", what)
+
+
+def _show(name: str, what: Synthetic) -> None:
+    study = load_study(STUDY)
     with tempfile.TemporaryDirectory() as folder:
-        study, out = load_study(STUDY), Path(folder) / "site"
+        root, out = Path(folder) / "results", Path(folder) / "site"
+        write_results(root, study, what)
         taken = []
         for _ in range(2):
             started = time.perf_counter()
-            report = build_site(study, root, out)
+            build_site(study, root, out)
             taken.append(time.perf_counter() - started)
     cold, warm = taken
-    click.echo(
-        f"  {report.done} runs, {report.pages} pages from {root}: cold {cold:.1f} s, warm {warm:.1f} s"
-    )
+    click.echo(f"  {name:34} cold {cold:6.1f} s   warm {warm:6.1f} s ({cold / warm:.1f}x)")
