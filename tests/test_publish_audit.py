@@ -9,6 +9,7 @@ from pathlib import Path
 
 import html5lib
 import pytest
+import pytidyhtml5
 from records import Synthetic, small_study, write_results
 
 from runner import cli
@@ -72,6 +73,37 @@ def test_pages_parse_as_html_without_an_error(whole: Path) -> None:
         parser = html5lib.HTMLParser(namespaceHTMLElements=False)
         parser.parse(page.read_text(encoding="utf-8"))
         assert parser.errors == [], page
+
+
+def tidys_problems(page: bytes) -> list[str]:
+    """Warnings and errors of HTML Tidy, but for empty elements: it leaves them out, scripts fill them."""
+    document = pytidyhtml5.Document()
+    found: list[str] = []
+
+    def note(message: pytidyhtml5.Message) -> bool:
+        if message.level in {pytidyhtml5.ReportLevel.warning, pytidyhtml5.ReportLevel.error}:
+            found.append(message.output)
+        return True
+
+    document.message_callback = note
+    document.set_error_sink(pytidyhtml5.VoidSink())
+    document.parse_bytes(page)
+    document.run_diagnostics()
+    return [problem for problem in found if "trimming empty" not in problem]
+
+
+def test_pages_are_valid_html_to_a_validator(whole: Path) -> None:
+    for page in whole.rglob("*.html"):
+        assert tidys_problems(page.read_bytes()) == [], page
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["<foo>", "<p><div></div></p>", "<img>", '<b id="a"></b><i id="a"></i>', "<table><p>a</p></table>"],
+)
+def test_the_validator_sees_what_is_wrong(whole: Path, wrong: str) -> None:
+    page = (whole / "about.html").read_bytes().replace(b"</main>", wrong.encode() + b"</main>")
+    assert tidys_problems(page) != []
 
 
 @pytest.mark.parametrize(
