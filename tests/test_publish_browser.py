@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_every_page_is_whole_quiet_legible_and_keeps_to_itself(page: Page, site:
     assert [url for url in requests if not url.startswith(site.as_uri())] == []
 
 
-@pytest.mark.parametrize("page", [(390, "dark"), (1280, "light")], indirect=True, ids=str)
+@pytest.mark.parametrize("page", list(product((390, 1280), ("light", "dark"))), indirect=True, ids=str)
 def test_axe_finds_nothing_on_any_page(page: Page, site: Path) -> None:
     for name in PAGES:
         page.goto((site / f"{name}.html").as_uri())
