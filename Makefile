@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test fuzz coverage lint format clean
+.PHONY: demo site test fuzz coverage lint format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
@@ -16,6 +16,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## the study in the smoke profile, and a site to open
 	$(BIN)/singan run --profile smoke --stand-ins offline --store demo/store --results demo/results
 	$(BIN)/singan build-site --results demo/results --out demo/site --check
+
+site: $(INSTALLED)  ## the pages of the committed record
+	$(BIN)/singan build-site --check
 
 test: lint  ## everything that must hold
 	$(BIN)/pytest
