@@ -43,7 +43,7 @@ def run(quick: bool) -> None:
     ][: 3 if quick else None]
     plan = make_plan(profile, pairs, factors=[2.0], seeds=[0])
     each = [make_plan(profile, [pair], factors=[2.0], seeds=[0]) for pair in pairs]
-    seconds = {"as published": sum(_time(one, _AsPublished(device)) for one in each)}
+    seconds = {"as published": sum(_time(one, _AsPublished(device, engine="plain")) for one in each)}
     threads = torch.get_num_threads()
     for jobs in dict.fromkeys((1, choose_jobs(None, device))):
         seconds[f"{jobs} at a time"] = _time(plan, Workplace(device, jobs=jobs))

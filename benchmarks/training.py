@@ -51,7 +51,7 @@ def run(quick: bool) -> None:
     On a CPU with one thread, as each process of `--jobs auto` has; then the last levels with all threads.
     """
     device = choose_device("auto")
-    Workplace(device).settle()
+    Workplace(device, engine="plain").settle()
     images, rounds = study_images(), 1 if quick else 4
     if quick:
         images = {"colosseum": images["colosseum"]}
@@ -114,10 +114,11 @@ def _show_memory(name: str) -> None:
 
 def _train_last(name: str, engine: EngineName, threads: int) -> None:
     image = study_images()[name]
-    Workplace().settle()
+    Workplace(engine="plain").settle()
     torch.set_num_threads(threads)
     pyramid = pyramid_below(image, pyramid_geometry(image.size, 8).last, torch.device("cpu"))
     inputs: LevelInputs = prepare_inputs(pyramid, TASK)
     state: LevelState = prepare_state(pyramid, TASK)
-    for _ in range(2):
-        ENGINES[engine]().train_epoch(state, inputs, SETTINGS)
+    trainer = ENGINES[engine]()
+    for _ in range(3):
+        trainer.train_epoch(state, inputs, SETTINGS)

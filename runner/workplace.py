@@ -37,6 +37,9 @@ ENGINES: dict[EngineName, Callable[[], Engine]] = {
 JOBS_PER_GPU = 4
 """Small levels leave most of a GPU idle: several processes share it."""
 
+THREADS_COMPILED_BEATS = 2
+"""Compiled loops, which use one thread, train faster than PyTorch's with so many (`benchmarks training`)."""
+
 MEMORY_PER_JOB_bytes = 2 * 2**30
 """More than the largest level of the study takes, super-resolution included."""
 
@@ -56,10 +59,15 @@ class Workplace:
 
     def settle(self) -> None:
         """Prepare this process: its share of the threads, full float32 precision, memory kept at hand."""
-        if self.jobs > 1:
-            torch.set_num_threads(max(1, torch.get_num_threads() // self.jobs))
+        torch.set_num_threads(self._threads(torch.get_num_threads()))
         torch.backends.cudnn.allow_tf32 = False  # on by default for convolutions
         keep_freed_memory()
+
+    def _threads(self, there_are: int) -> int:
+        """Of this process, of all there are."""
+        share = max(1, there_are // self.jobs)
+        has_compiled = self.engine != "plain" and self.device.type == "cpu" and compiled.is_available()
+        return 1 if has_compiled and share <= THREADS_COMPILED_BEATS else share
 
     def of_worker(self, index: int) -> Workplace:
         """That of one of the processes: with several GPUs each has its own."""

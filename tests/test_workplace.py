@@ -136,12 +136,23 @@ def test_on_the_cpu_all_processes_have_the_same_place() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize(("jobs", "left"), [(1, 4), (2, 2), (3, 1), (9, 1)])
+@pytest.mark.parametrize(("jobs", "left"), [(1, 8), (2, 4), (4, 2), (9, 1)])
 def test_a_process_settles_for_its_share_of_the_threads(jobs: int, left: int) -> None:
-    torch.set_num_threads(4)
-    Workplace(jobs=jobs).settle()
+    torch.set_num_threads(8)
+    Workplace(engine="plain", jobs=jobs).settle()
     assert torch.get_num_threads() == left
     assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(("has_numba", "threads", "left"), [(True, 2, 1), (True, 3, 3), (False, 2, 2)])
+def test_one_thread_with_compiled_loops_is_taken_for_two_without(
+    monkeypatch: pytest.MonkeyPatch, has_numba: bool, threads: int, left: int
+) -> None:
+    monkeypatch.setattr("singan.engines.compiled.is_available", lambda: has_numba)
+    torch.set_num_threads(threads)
+    Workplace().settle()
+    assert torch.get_num_threads() == left
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32", "linux"])

@@ -27,6 +27,9 @@ from singan.settings import TrainingSettings
 _MIXED = 2
 """Place of the mixed image in a D step's batch: real, fake, mixed."""
 
+_LARGE_floats = 2**18
+"""Activations of an image, from which on passing several at once gains nothing and takes more memory."""
+
 
 class BatchedEngine:
     """Gradients by hand, several images at a time."""
@@ -82,9 +85,13 @@ def batched_epoch(
 
 def _fakes(generator: Generator, mixed: Tensor, previous: Tensor) -> Tensor:
     """Fakes `[S, 3, H, W]` of all D steps of an epoch, with the statistics updated in their order."""
-    trace = d.forward(generator, mixed, PADDING_px)
-    d.update_statistics(generator, trace)
-    return torch.tanh(trace.top).add_(previous)
+    is_large = mixed[0, 0].numel() * generator.width >= _LARGE_floats
+    details = []
+    for images in torch.split(mixed, 1 if is_large else len(mixed)):
+        trace = d.forward(generator, images, PADDING_px)
+        d.update_statistics(generator, trace)
+        details.append(torch.tanh(trace.top))
+    return torch.cat(details).add_(previous)
 
 
 def discriminator_step(state: LevelState, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -106,18 +113,30 @@ def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Ten
     share = 1 / trace.top[0].numel()
     for one, value in zip(dtop, (-share, share, 1.0), strict=True):  # the penalty is of the gradient of sum D
         one.fill_(value)
+    pair, mixed = slice(0, _MIXED), slice(_MIXED, None)
     tail, blocks = network.last, network.blocks
-    dh = input_gradient(trace.blocks[-1].output, tail.weight, dtop)
-    backward: list[d.BlockGradients] = []  # output side first
+    below = trace.blocks[-1].output
+    gradients: Gradients = {tail.weight: weight_gradient(tail.weight, (below[pair], dtop[pair]))}
+    of_mixed: list[d.BlockGradients] = []  # output side first
+    dh = input_gradient(below, tail.weight, dtop)
     for index in reversed(range(len(blocks))):
-        found = d.block_backward(blocks[index], trace.blocks[index], dh)
-        backward.append(found)
-        only = (
-            slice(None) if index else slice(_MIXED, None)
-        )  # of the pictures, only the mixed one's is wanted
-        dh = input_gradient(trace.blocks[index].below[only], blocks[index].conv.weight, found.convolved[only])
+        block, below = blocks[index], trace.blocks[index].below
+        found = d.block_backward(block, trace.blocks[index], dh)
+        gradients[block.conv.weight] = weight_gradient(
+            block.conv.weight, (below[pair], found.convolved[pair])
+        )
+        gradients[block.norm.weight] = found.scale[pair].sum(0)
+        gradients[block.norm.bias] = found.shift[pair].sum(0)
+        # Copies: slices would keep the memory of all three images until the tangents are done.
+        of_mixed.append(d.BlockGradients(*(part[mixed].clone() for part in vars(found).values())))
+        only = slice(None) if index else mixed  # of the pictures, only the mixed one's is wanted
+        dh = input_gradient(below[only], block.conv.weight, found.convolved[only])
     penalty, direction = _penalty(dh)
-    return penalty, _summed_gradients(network, trace, backward[::-1], direction, dtop)
+    for parameter, gradient in _penalty_gradients(
+        network, trace, of_mixed[::-1], direction, dtop[mixed]
+    ).items():
+        gradients[parameter].add_(gradient)
+    return penalty, gradients
 
 
 def _penalty(gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,42 +148,30 @@ def _penalty(gradient: Tensor) -> tuple[Tensor, Tensor]:
     return GRADIENT_PENALTY_WEIGHT * (excess**2).mean(), gradient * (scale * excess / norm.clamp_min(tiny))
 
 
-def _summed_gradients(
+def _penalty_gradients(
     network: Discriminator,
     trace: d.Trace,
     backward: list[d.BlockGradients],
     direction: Tensor,
     dtop: Tensor,
 ) -> Gradients:
-    """Gradients of -D(real) + D(fake), from `backward`, plus those of the penalty.
-
-    The latter are the tangent, along `direction`, of the gradients of sum D(mixed).
-    """
-    pair, mixed = slice(0, _MIXED), slice(_MIXED, None)
+    """Gradients of the penalty: the tangent, along `direction`, of those of sum D(mixed) in `backward`."""
     tail, blocks = network.last, network.blocks
     seen = [_of_image(block, _MIXED) for block in trace.blocks]
-    first_order = [d.BlockGradients(*(part[mixed] for part in vars(found).values())) for found in backward]
     tangents: list[d.BlockTangent] = []
     h_t = direction
     for block, one in zip(blocks, seen, strict=True):
         tangents.append(d.block_tangent(block, one, h_t))
         h_t = tangents[-1].output
-    top = trace.blocks[-1].output
-    gradients: Gradients = {
-        tail.weight: weight_gradient(tail.weight, (top[pair], dtop[pair]), (h_t, dtop[mixed]))
-    }
+    gradients: Gradients = {tail.weight: weight_gradient(tail.weight, (h_t, dtop))}
     dh_t: Tensor | None = None  # sum D is linear in the last block's output
     for index in reversed(range(len(blocks))):
-        block, one, first, found = blocks[index], seen[index], first_order[index], backward[index]
+        block, one, first = blocks[index], seen[index], backward[index]
         second = d.block_backward_tangent(block, one, first, tangents[index], dh_t)
         gradients[block.conv.weight] = weight_gradient(
-            block.conv.weight,
-            (trace.blocks[index].below[pair], found.convolved[pair]),
-            (tangents[index].below, first.convolved),
-            (one.below, second.convolved),
+            block.conv.weight, (tangents[index].below, first.convolved), (one.below, second.convolved)
         )
-        gradients[block.norm.weight] = found.scale[pair].sum(0).add_(second.scale[0])
-        gradients[block.norm.bias] = found.shift[pair].sum(0).add_(second.shift[0])
+        gradients[block.norm.weight], gradients[block.norm.bias] = second.scale[0], second.shift[0]
         if index:
             dh_t = input_gradient(one.below, block.conv.weight, second.convolved)
     return gradients

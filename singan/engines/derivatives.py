@@ -211,13 +211,16 @@ def _is_fused(images: Tensor) -> bool:
 
 
 def set_gradients(network: Generator | Discriminator, gradients: Gradients) -> None:
-    """Hand gradients to an optimiser; those not given are exactly zero."""
+    """Hand gradients to an optimiser; those not given are exactly zero.
+
+    They are copied: kept ones, each in the midst of what a step has freed, would scatter the memory.
+    """
     for parameter in network.parameters():
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
         given = gradients.get(parameter)
         if given is not None:
-            parameter.grad = given
-        elif parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
+            parameter.grad.copy_(given)
 
 
 def _stacked(images: Tensor) -> Tensor:
