@@ -116,11 +116,15 @@ def _work_through(strips: Iterator[tuple[int, int]], work: Callable[[int, int], 
         return
 
     def alone(strip: tuple[int, int]) -> None:
-        with compiled.one_thread(), torch.inference_mode():
+        with torch.inference_mode():  # which each thread enters for itself
             work(*strip)
 
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(alone, strips))  # raises what a strip raised
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(alone, strips))  # raises what a strip raised
+    finally:
+        torch.set_num_threads(before)  # theirs became what threads to come would begin with
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tiny import tiny_pyramid
 from torch import Tensor
 
+from singan.engines import batched
 from singan.engines.batched import BatchedEngine, discriminator_gradients
-from singan.engines.derivatives import forward
+from singan.engines.derivatives import Trace, forward
 from singan.engines.plain import PlainEngine
 from singan.feeds import adversarial_input, adversarial_inputs
 from singan.level import Engine, LevelState, LevelTask, prepare_inputs, prepare_state
-from singan.networks import Discriminator, initialise
+from singan.networks import Discriminator, Generator, initialise
 from singan.objective import GRADIENT_PENALTY_WEIGHT, gradient_penalty
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
@@ -143,3 +144,20 @@ def test_wide_networks_in_single_precision_have_the_gradients_of_automatic_diffe
         assert parameter.grad is not None
         error = (gradient - parameter.grad).norm() / parameter.grad.norm()
         assert float(error) < 1e-4
+
+
+def test_fakes_made_one_by_one_are_those_made_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    together, state = train(BatchedEngine(), level=2, feed=LevelFeed(), precision=torch.float64)
+    passes: list[int] = []
+
+    def counted(network: Discriminator | Generator, images: Tensor, padding: int = 0) -> Trace:
+        passes.append(len(images))
+        return forward(network, images, padding)
+
+    monkeypatch.setattr(batched, "_LARGE_floats", 0)
+    monkeypatch.setattr("singan.engines.derivatives.forward", counted)
+    one_by_one, same = train(BatchedEngine(), level=2, feed=LevelFeed(), precision=torch.float64)
+    assert passes[:3] == [1, 1, 1]
+    torch.testing.assert_close(one_by_one, together, rtol=ROUNDING, atol=ROUNDING)
+    for (name, found), (_, expected) in zip(comparable(same), comparable(state), strict=True):
+        torch.testing.assert_close(found, expected, rtol=ROUNDING, atol=ROUNDING, msg=name)

@@ -7,8 +7,7 @@ than the work on a small picture. It sees them as flat arrays of float32.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -65,17 +64,6 @@ def is_available() -> bool:
 def serves(device: torch.device) -> bool:
     """Whether this process takes compiled loops on this device: they use one thread, so it must have one."""
     return device.type == "cpu" and torch.get_num_threads() == 1 and _HAS_NUMBA
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let PyTorch use one thread, where it is called from; others it is called from keep theirs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)  # also what threads that are still to come begin with
 
 
 def compiled(function: _Function) -> _Function:
