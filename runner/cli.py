@@ -6,6 +6,7 @@ Commands import what they need when they run, so that `singan --help` does not w
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from runner.interrupt import TimeLimitReachedError, interruptible
 from singan import __version__
 from singan.errors import UserError
 
@@ -26,6 +28,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_FAILED_RUNS = 1
 EXIT_USAGE = 2
+EXIT_TIME_LIMIT = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -90,6 +93,24 @@ class _Jobs(click.ParamType[int | None]):
         return None if value == "auto" else click.IntRange(1, 256).convert(value, param, ctx)
 
 
+class _Duration(click.ParamType[float]):
+    """A time as `90s`, `150m`, `2h` or `1h30m`, in seconds."""
+
+    name = "duration"
+    _FORM = re.compile(r"(?=.)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; raises `click.BadParameter`."""
+        if isinstance(value, float):
+            return value
+        parts = self._FORM.fullmatch(str(value))
+        if parts is None:
+            self.fail(f"{value!a} is no time; write it as 90s, 150m, 2h or 1h30m", param, ctx)
+        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+        return float(hours * 3600 + minutes * 60 + seconds)
+
+
+DURATION = _Duration()
 SEED = click.IntRange(0, 2**32 - 1)
 images_from_option = click.option(
     "--images-from",
@@ -176,6 +197,13 @@ def cli() -> None:
     "--estimate", is_flag=True, help="Only try each level for a moment, and tell how long all takes."
 )
 @click.option("--force", is_flag=True, help="Do finished work again.")
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    type=DURATION,
+    default=None,
+    help="Stop at the next epoch after this time, as 150m, and keep what is in progress; exits with 3.",
+)
 def run(
     device: DeviceName,
     engine: EngineChoice,
@@ -185,6 +213,7 @@ def run(
     dry_run: bool,
     estimate: bool,
     force: bool,
+    time_limit_s: float | None,
     **choices: Any,
 ) -> None:
     """Train the study's experiments and record their results.
@@ -208,14 +237,13 @@ def run(
     opened.prepare()
 
     from runner.execute import Execution  # noqa: PLC0415
-    from runner.interrupt import interruptible  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
     from runner.results import Results  # noqa: PLC0415
     from runner.workplace import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
 
     chosen = choose_device(device)
     place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
-    with showing_progress() as progress, interruptible(progress.say) as interrupt:
+    with showing_progress() as progress, interruptible(progress.say, time_limit_s) as interrupt:
         execution = Execution(plan, request.pictures, opened, place, progress, force, interrupt)
         outcome = execution.run_all(Results(results, plan.profile.id), request.command)
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
@@ -579,6 +607,8 @@ def main() -> None:
         _end(f"{error.filename or 'system'}: {error.strerror or error}")
     except MemoryError:
         _end("out of memory")
+    except TimeLimitReachedError:
+        _end("the time is up; the same command goes on from what is kept", EXIT_TIME_LIMIT)
     except (click.Abort, KeyboardInterrupt):
         _end("stopped; the same command goes on from what is kept", EXIT_INTERRUPTED)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C asks to stop after the current epoch; twice, at once."""
+"""When to stop before the work is done: at Ctrl-C, or when the time for it is up."""
 
 from __future__ import annotations
 
@@ -9,27 +9,70 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class TimeLimitReachedError(Exception):
+    """The time that was given is up; what is in progress has been kept."""
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 @contextmanager
-def interruptible(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Within, the first Ctrl-C or SIGTERM sets the event, the second raises `KeyboardInterrupt` at once.
+def interruptible(say: Callable[[str], None], time_limit_s: float | None = None) -> Iterator[threading.Event]:
+    """Within, the event is set by the first Ctrl-C or SIGTERM, and when the time is up.
 
-    Leaving after the first raises `KeyboardInterrupt` too, whatever the work inside raised to get out.
+    A second Ctrl-C raises `KeyboardInterrupt` at once. Leaving by an exception once the event is set raises
+    `KeyboardInterrupt` or `TimeLimitReachedError`, whatever the work inside raised to get out.
     """
-    asked = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature signal wants)
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        say("stopping after this epoch; once more stops at once")
-
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    request = _StopRequest(say)
+    previous = {
+        number: signal.signal(number, request.by_person) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        yield asked
+        with _calling_after(time_limit_s, request.by_clock):
+            yield request.made
     except Exception:
-        if asked.is_set():
+        if request.is_time_up:
+            raise TimeLimitReachedError from None
+        if request.made.is_set():
             raise KeyboardInterrupt from None
         raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+class _StopRequest:
+    """Whether somebody wants the work to stop, and who: a person's word counts for more than the clock's."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self.made = threading.Event()
+        self.is_time_up = False
+
+    def by_person(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (what signal wants)
+        if self.made.is_set() and not self.is_time_up:
+            raise KeyboardInterrupt
+        self.is_time_up = False
+        self.made.set()
+        self._say("stopping after this epoch; once more stops at once")
+
+    def by_clock(self) -> None:
+        if not self.made.is_set():
+            self.is_time_up = True
+            self.made.set()
+            self._say("the time is up; stopping after this epoch")
+
+
+@contextmanager
+def _calling_after(seconds: float | None, call: Callable[[], None]) -> Iterator[None]:
+    """Call from another thread after so many seconds (None: never), unless this is left before."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), call)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

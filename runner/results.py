@@ -136,6 +136,9 @@ class LevelRecord(Record):
     epochs_done: Count
     stopped_early: bool
     seconds: Seconds
+    """On the wall."""
+    processor_seconds: Seconds | None = None
+    """Of all threads of the process; records before version 0.2 lack it."""
     noise_amplitude: float
     loss_epochs: tuple[Count, ...]
     losses: Mapping[str, tuple[float, ...]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -20,7 +21,7 @@ from runner.workplace import Workplace, provenance
 from singan.checkpoint import dump_level, load_level
 from singan.errors import UserError
 from singan.geometry import PyramidGeometry
-from singan.level import EpochReport, LevelHistory, LevelState, LevelTask, Supervisor, train_level
+from singan.level import EpochReport, LevelHistory, LevelState, LevelTask, Supervisor, train_level, warm_up
 from singan.pixels import to_pixels, to_tensor
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
 from singan.randomness import stream
@@ -45,14 +46,36 @@ def train_task(
     for key in below:
         pyramid = pyramid.with_level(stored_level(store, key, place.device))
     what = LevelTask(task.feed, task.stop, task.settings, task.seed, image.digest)
+    _warm_up_once(pyramid, what, place)
     trained, history = train_level(pyramid, what, place.make_engine(), _Kept(store, task.key, watch))
     _store_level(store, task, trained, history, place)
     store.drop_partial(task.key)
 
 
+_WARM: set[tuple[object, ...]] = set()
+"""Kinds of epochs that this process has trained, so that nothing of them is left to compile or to choose."""
+
+
+def _warm_up_once(pyramid: Pyramid, what: LevelTask, place: Workplace) -> None:
+    """Keep what only the first epoch of its kind in a process takes out of the level's time."""
+    level = pyramid.next_level
+    kind = (
+        place,
+        torch.get_num_threads(),
+        pyramid.geometry,
+        level,
+        what.settings.width_at(level),
+        what.feed,
+    )
+    if kind not in _WARM:
+        warm_up(pyramid, what, place.make_engine())
+        _WARM.add(kind)
+
+
 def _store_level(
     store: Store, task: LevelTraining, trained: TrainedLevel, history: LevelHistory, place: Workplace
 ) -> None:
+    processor = history.processor_seconds
     store.add(
         "levels",
         task.key,
@@ -60,6 +83,7 @@ def _store_level(
         fields=task.fields,
         facts={
             "seconds": round(history.seconds, 3),
+            "processor_seconds": None if math.isnan(processor) else round(processor, 3),
             "stopped_early": history.stopped_early,
             "noise_amplitude": trained.noise_amplitude,
         },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -18,6 +17,7 @@ from singan.pyramid import Pyramid, TrainedLevel
 from singan.randomness import LevelStreams, level_noise
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
+from singan.stopwatch import Stopwatch
 from singan.switches import LevelFeed
 
 LOSS_NAMES = ("d_real", "d_fake", "gradient_penalty", "g_adversarial", "reconstruction")
@@ -99,6 +99,9 @@ class LevelHistory:
     losses: list[list[float]] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     seconds: float = 0.0
+    """On the wall; of all processes that had a part in it."""
+    processor_seconds: float = 0.0
+    """Of all threads, see `stopwatch`; NaN where it is not known of some of the epochs."""
     stopped_early: bool = False
 
 
@@ -143,7 +146,7 @@ def train_level(
     supervisor.restore(state, history)
     is_last = inputs.level == pyramid.geometry.last
     stop = StopRule() if is_last else task.stop
-    clock = _Stopwatch(history)
+    stopwatch = Stopwatch(inputs.real.device)
     pending: list[Tensor] = []  # losses not yet fetched from the device
 
     for epoch in range(state.epochs_done, task.settings.epochs):
@@ -157,7 +160,9 @@ def train_level(
         if is_snapshot:
             _fetch_finite(pending, history)
             history.snapshots.append(_snapshot(epoch, state, inputs, result.fake))
-        clock.read()
+        lap = stopwatch.lap(finished=is_snapshot)
+        history.seconds += lap.wall
+        history.processor_seconds += lap.processor
         supervisor.epoch_done(EpochReport(epoch + 1, task.settings.epochs, result.losses))
         if ends:
             break
@@ -173,16 +178,14 @@ def train_level(
     return TrainedLevel(state.generator, state.discriminator, inputs.noise_amplitude, anchor), history
 
 
-class _Stopwatch:
-    """Adds the time since it was last read to the history, whichever process trained before."""
+def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:
+    """Train one epoch of the pyramid's next level for nothing.
 
-    def __init__(self, history: LevelHistory) -> None:
-        self._history, self._last = history, time.perf_counter()
-
-    def read(self) -> None:
-        now = time.perf_counter()
-        self._history.seconds += now - self._last
-        self._last = now
+    At first use code is compiled and loaded, algorithms are chosen and memory is taken: a second or ten that
+    would otherwise count as training of whichever level a process begins with. `engine` should be another one
+    than trains the level, as engines may keep what they have prepared for a training.
+    """
+    engine.train_epoch(prepare_state(pyramid, task), prepare_inputs(pyramid, task), task.settings)
 
 
 def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:

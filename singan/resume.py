@@ -5,6 +5,7 @@ Networks, optimisers, random streams, anchor noise, epochs done (which decide th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import safetensors.torch
@@ -28,6 +29,7 @@ def dump_training(state: LevelState, history: LevelHistory) -> bytes:
         "anchor_noise": state.anchor_noise,
         "epochs_done": torch.tensor(state.epochs_done),
         "seconds": torch.tensor(history.seconds, dtype=torch.float64),
+        "processor_seconds": torch.tensor(history.processor_seconds, dtype=torch.float64),
         "losses": torch.tensor(history.losses, dtype=torch.float64),
         "snapshot_epochs": torch.tensor([shot.epoch for shot in history.snapshots]),
         "reconstruction": torch.stack([shot.reconstruction for shot in history.snapshots]),
@@ -73,6 +75,8 @@ def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None
     state.anchor_noise = tensors["anchor_noise"].to(state.anchor_noise.device)
     state.epochs_done = int(tensors["epochs_done"])
     history.seconds = float(tensors["seconds"])
+    # Unknown where an earlier version kept the training, which must not be lost for it.
+    history.processor_seconds = float(tensors.get("processor_seconds", math.nan))
     history.losses = tensors["losses"].tolist()
     shots = zip(tensors["snapshot_epochs"].tolist(), tensors["reconstruction"], tensors["fake"], strict=True)
     history.snapshots = [Snapshot(*shot) for shot in shots]

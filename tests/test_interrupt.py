@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from conftest import TinyStudy
 
-from runner.cli import EXIT_INTERRUPTED
-from runner.interrupt import interruptible
+from runner.cli import DURATION, EXIT_INTERRUPTED, EXIT_TIME_LIMIT
+from runner.interrupt import TimeLimitReachedError, interruptible
 
 
 def test_the_first_signal_only_asks_and_leaving_tells_of_it() -> None:
@@ -54,3 +55,62 @@ def test_ctrl_c_keeps_the_epochs_done_and_says_how_to_go_on(tiny_study: TinyStud
     assert err.splitlines()[-1] == "singan: stopped; the same command goes on from what is kept"
     (kept,) = partial.glob("[0-9a-f]*")
     assert kept.stat().st_size > 0
+
+
+def test_the_time_limit_asks_and_leaving_tells_of_it() -> None:
+    said: list[str] = []
+    with pytest.raises(TimeLimitReachedError), interruptible(said.append, 0.0) as asked:
+        assert asked.wait(10)
+        raise RuntimeError("how the work got out")
+    assert said == ["the time is up; stopping after this epoch"]
+
+
+def test_work_that_is_done_in_time_is_not_called_stopped() -> None:
+    with interruptible(print, 3600.0) as asked:
+        assert not asked.is_set()
+    with interruptible(lambda line: None, 0.0) as asked:
+        assert asked.wait(10)  # the last task ended after the limit, but it ended
+
+
+def test_a_person_counts_for_more_than_the_clock() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible(lambda line: None, 0.0) as asked:
+        assert asked.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)  # the first, so it only asks
+        raise RuntimeError("how the work got out")
+
+
+def test_a_run_that_hits_its_time_limit_ends_bit_identical_in_the_end(
+    tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    tiny_study.edit("epochs = 2", "epochs = 1000")
+    singan = [sys.executable, "-c", "from runner.cli import main; main()", "run", "--study", "study.toml"]
+    only = ["--profile", "tiny", "--experiment", "original", "--image", "stripes"]
+
+    def run(*options: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [*singan, *only, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stderr
+
+    assert run("--store", "whole", "--results", "whole-results") == (0, "")
+    limits_s = (1, 4, 8, 16, 3600)  # a busy machine may not even start within the first
+    ends = [run("--time-limit", f"{limit_s}s") for limit_s in limits_s]
+    told = "singan: the time is up; the same command goes on from what is kept\n"
+    assert ends[0] == (EXIT_TIME_LIMIT, told)
+    assert ends[-1] == (0, "")
+    assert set(ends) == {ends[0], ends[-1]}
+    weights = {path.relative_to(tmp_path / "whole"): path for path in (tmp_path / "whole").rglob("weights*")}
+    assert weights
+    for name, path in weights.items():
+        assert (tmp_path / "store" / name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("words", "seconds"), [("90s", 90), ("150m", 9000), ("2h", 7200), ("1h30m", 5400)])
+def test_a_time_limit_is_hours_minutes_and_seconds(words: str, seconds: float) -> None:
+    assert DURATION.convert(words, None, None) == seconds
+
+
+@pytest.mark.parametrize("words", ["", "150", "1.5h", "m", "-3m", "30m1h", "1h 30m"])
+def test_what_is_no_time_is_refused_in_one_line(words: str) -> None:
+    with pytest.raises(click.BadParameter, match="write it as 90s, 150m, 2h or 1h30m"):
+        DURATION.convert(words, None, None)

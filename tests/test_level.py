@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+import safetensors.torch
 import torch
 from tiny import CPU, ByHand, same_state, state_of, tiny_pyramid
 from torch import Tensor, nn
 
+from singan.checkpoint import dump_level
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
 from singan.feeds import reconstruction_input
@@ -26,6 +29,7 @@ from singan.level import (
     prepare_inputs,
     prepare_state,
     train_level,
+    warm_up,
 )
 from singan.networks import Discriminator, Generator, initialise
 from singan.pixels import to_pixels
@@ -452,6 +456,38 @@ def test_time_before_an_interruption_counts() -> None:
     assert notes.kept is not None
     state, history = prepare_state(tiny_pyramid(), BRIEF), LevelHistory()
     restore_training(notes.kept, state, history)
-    before = history.seconds
+    before, processor_before = history.seconds, history.processor_seconds
     _, history = train_level(tiny_pyramid(), BRIEF, ScriptedEngine(), notes)
     assert history.seconds > before > 0
+    assert history.processor_seconds > processor_before > 0
+
+
+def test_a_training_kept_without_processor_time_goes_on_and_does_not_guess_it() -> None:
+    notes = Notebook(4)
+    with pytest.raises(InterruptedTrainingError):
+        train_level(tiny_pyramid(), BRIEF, ScriptedEngine(), notes)
+    assert notes.kept is not None
+    tensors = safetensors.torch.load(notes.kept)
+    del tensors["processor_seconds"]
+    notes.kept = safetensors.torch.save(tensors)
+    _, history = train_level(tiny_pyramid(), BRIEF, ScriptedEngine(), notes)
+    assert history.seconds > 0
+    assert math.isnan(history.processor_seconds)
+
+
+def test_waiting_costs_wall_time_and_no_processor_time() -> None:
+    def wait(epoch: int) -> float:
+        time.sleep(0.05)
+        return 1.0
+
+    history = scripted(StopRule(), epochs=4, loss_at=wait)
+    assert history.seconds >= 0.2
+    assert history.processor_seconds < history.seconds / 2
+
+
+def test_warming_up_changes_nothing_that_is_trained() -> None:
+    expected, history = train_level(tiny_pyramid(trained=1), TASK, PlainEngine())
+    warm_up(tiny_pyramid(trained=1), TASK, PlainEngine())
+    level, same_history = train_level(tiny_pyramid(trained=1), TASK, PlainEngine())
+    assert dump_level(level) == dump_level(expected)
+    assert same_history.losses == history.losses
