@@ -82,7 +82,7 @@ def test_a_person_counts_for_more_than_the_clock() -> None:
 def test_a_run_that_hits_its_time_limit_ends_bit_identical_in_the_end(
     tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
-    tiny_study.edit("epochs = 2", "epochs = 1000")
+    tiny_study.edit("epochs = 2", "epochs = 60")
     singan = [sys.executable, "-c", "from runner.cli import main; main()", "run", "--study", "study.toml"]
     only = ["--profile", "tiny", "--experiment", "original", "--image", "stripes"]
 
@@ -93,7 +93,7 @@ def test_a_run_that_hits_its_time_limit_ends_bit_identical_in_the_end(
         return done.returncode, done.stderr
 
     assert run("--store", "whole", "--results", "whole-results") == (0, "")
-    limits_s = (1, 4, 8, 16, 3600)  # a busy machine may not even start within the first
+    limits_s = (1, 3, 3600)  # a busy machine may not even start within the first
     ends = [run("--time-limit", f"{limit_s}s") for limit_s in limits_s]
     told = "singan: the time is up; the same command goes on from what is kept\n"
     assert ends[0] == (EXIT_TIME_LIMIT, told)
