@@ -10,8 +10,9 @@ import click
 import pytest
 from conftest import TinyStudy
 
-from runner.cli import DURATION, EXIT_INTERRUPTED, EXIT_TIME_LIMIT
+from runner.cli import DURATION, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, main
 from runner.interrupt import TimeLimitReachedError, interruptible
+from runner.store import WEIGHTS
 
 
 def test_the_first_signal_only_asks_and_leaving_tells_of_it() -> None:
@@ -80,29 +81,42 @@ def test_a_person_counts_for_more_than_the_clock() -> None:
 
 
 def test_a_run_that_hits_its_time_limit_ends_bit_identical_in_the_end(
-    tiny_study: TinyStudy, tmp_path: Path
+    tiny_study: TinyStudy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tiny_study.edit("epochs = 2", "epochs = 60")
-    singan = [sys.executable, "-c", "from runner.cli import main; main()", "run", "--study", "study.toml"]
-    only = ["--profile", "tiny", "--experiment", "original", "--image", "stripes"]
+    tiny_study.edit("epochs = 2", "epochs = 100")
+    monkeypatch.chdir(tmp_path)
 
-    def run(*options: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [*singan, *only, *options], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stderr
+    def run(*options: str) -> tuple[object, str]:
+        only = [
+            "--study",
+            "study.toml",
+            "--profile",
+            "tiny",
+            "--experiment",
+            "original",
+            "--image",
+            "stripes",
+        ]
+        monkeypatch.setattr(sys, "argv", ["singan", "run", *only, *options])
+        try:
+            main()
+        except SystemExit as end:
+            return end.code, capsys.readouterr().err
+        return 0, capsys.readouterr().err
 
     assert run("--store", "whole", "--results", "whole-results") == (0, "")
-    limits_s = (1, 3, 3600)  # a busy machine may not even start within the first
-    ends = [run("--time-limit", f"{limit_s}s") for limit_s in limits_s]
     told = "singan: the time is up; the same command goes on from what is kept\n"
-    assert ends[0] == (EXIT_TIME_LIMIT, told)
-    assert ends[-1] == (0, "")
-    assert set(ends) == {ends[0], ends[-1]}
-    weights = {path.relative_to(tmp_path / "whole"): path for path in (tmp_path / "whole").rglob("weights*")}
-    assert weights
-    for name, path in weights.items():
-        assert (tmp_path / "store" / name).read_bytes() == path.read_bytes()
+    assert run("--time-limit", "0s") == (EXIT_TIME_LIMIT, told)
+    # How far each of these gets depends on the machine; whether it stops or ends, it has to say so.
+    assert {run("--time-limit", "1s") for _ in range(3)} <= {(EXIT_TIME_LIMIT, told), (0, "")}
+    assert run("--time-limit", "1h") == (0, "")
+    levels = [path.relative_to("whole") for path in Path("whole/levels").glob(f"*/{WEIGHTS}")]
+    assert len(levels) == 2
+    for level in levels:
+        assert (Path("store") / level).read_bytes() == (Path("whole") / level).read_bytes()
 
 
 @pytest.mark.parametrize(("words", "seconds"), [("90s", 90), ("150m", 9000), ("2h", 7200), ("1h30m", 5400)])
