@@ -28,7 +28,15 @@ from singan.networks import Discriminator, Generator, PADDING_px
 from singan.pyramid import Pyramid, TrainedLevel
 from singan.resize import size_of
 from singan.settings import TrainingSettings
-from singan.tensor_files import checked, read_list, read_numbers, read_state, refusal, write_numbers
+from singan.tensor_files import (
+    checked,
+    is_integer,
+    read_list,
+    read_numbers,
+    read_state,
+    refusal,
+    write_numbers,
+)
 
 Network = TypeVar("Network", Generator, Discriminator)
 
@@ -144,7 +152,7 @@ def _read_amplitudes(path: Path, count: int) -> list[float]:
 
 
 def _amplitude(entry: object, index: int, path: Path) -> float:
-    if isinstance(entry, Tensor) and entry.ndim == 0 and entry.dtype in _PRECISIONS:
+    if isinstance(entry, Tensor) and entry.ndim == 0 and (entry.dtype in _PRECISIONS or is_integer(entry)):
         entry = entry.item()
     if isinstance(entry, bool) or not isinstance(entry, int | float):
         raise refusal(path, f"amplitude {index} is no number")
@@ -168,8 +176,14 @@ def _read_anchors(folder: Path, geometry: PyramidGeometry, precision: torch.dtyp
 
 
 def _anchor(entry: object, what: str, size: Size, precision: torch.dtype, path: Path) -> Tensor:
-    """Noise of this size out of `[1, 3, H + 10, W + 10]`, zero in the outer 5 pixels."""
+    """Noise of this size out of `[1, 3, H + 10, W + 10]`, zero in the outer 5 pixels.
+
+    The published code makes the zeros of the levels above 0 by `torch.full(shape, 0)`, which are integers since
+    torch 1.5.
+    """
     shape = (1, 3, *(side + 2 * PADDING_px for side in size))
+    if isinstance(entry, Tensor) and is_integer(entry):
+        entry = entry.to(precision)
     padded = checked(entry, what, shape, precision, path)
     inner = padded[..., PADDING_px:-PADDING_px, PADDING_px:-PADDING_px].contiguous()
     if not torch.equal(padded, _padded(inner)):

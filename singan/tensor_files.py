@@ -103,6 +103,12 @@ def checked(
     return torch.empty(tuple(value.shape), dtype=precision).copy_(value.detach())
 
 
+def is_integer(tensor: Tensor) -> bool:
+    """Whether a tensor holds whole numbers; truth values are none."""
+    kind = tensor.dtype
+    return not (kind.is_floating_point or kind.is_complex or tensor.is_quantized or kind == torch.bool)
+
+
 def write_numbers(path: Path, numbers: object) -> None:
     """`torch.save` to a file beside the place, then move it there; raises `UserError`.
 
