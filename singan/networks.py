@@ -64,6 +64,11 @@ class _Network(nn.Module):
         assert isinstance(convolution, nn.Conv2d)
         return convolution
 
+    @property
+    def biases_without_effect(self) -> tuple[Tensor, ...]:
+        """Biases whose gradient in training is zero: BatchNorm takes away what those before it add."""
+        return tuple(_bias_of(block.conv) for block in self.blocks)
+
 
 class Generator(_Network):
     """Adds detail to an image: `[B, 3, H, W]` to the same size."""
@@ -90,6 +95,16 @@ class Discriminator(_Network):
     def forward(self, image: Tensor) -> Tensor:
         return self.tail(self.body(self.head(image)))  # type: ignore[no-any-return]
 
+    @property
+    def biases_without_effect(self) -> tuple[Tensor, ...]:
+        """Those before BatchNorm, and the last: it shifts all scores, of which the loss is a difference."""
+        return (*super().biases_without_effect, _bias_of(self.last))
+
+
+def _bias_of(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
+
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Fresh weights: convolutions N(0, 0.02), BatchNorm scale N(1, 0.02) and shift 0.
@@ -101,8 +116,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             if isinstance(module, nn.Conv2d):
                 module.weight.normal_(0.0, _INIT_STD, generator=generator)
                 bound = 1 / math.sqrt(module.weight[0].numel())
-                assert module.bias is not None
-                module.bias.uniform_(-bound, bound, generator=generator)
+                _bias_of(module).uniform_(-bound, bound, generator=generator)
             elif isinstance(module, nn.BatchNorm2d):
                 module.weight.normal_(1.0, _INIT_STD, generator=generator)
                 module.bias.zero_()

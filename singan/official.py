@@ -178,7 +178,7 @@ def _read_anchors(folder: Path, geometry: PyramidGeometry, precision: torch.dtyp
 def _anchor(entry: object, what: str, size: Size, precision: torch.dtype, path: Path) -> Tensor:
     """Noise of this size out of `[1, 3, H + 10, W + 10]`, zero in the outer 5 pixels.
 
-    The published code makes the zeros of the levels above 0 by `torch.full(shape, 0)`, which are integers since
+    The published code makes the zeros of the levels above 0 by `torch.full(shape, 0)`: integers, since
     torch 1.5.
     """
     shape = (1, 3, *(side + 2 * PADDING_px for side in size))

@@ -95,7 +95,21 @@ class ByHand:
 
     def __init__(self, network: nn.Module) -> None:
         self.values = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        self.parameters = [self.values[name].requires_grad_(True) for name, _ in network.named_parameters()]
+        for name, _ in network.named_parameters():
+            self.values[name].requires_grad_(True)
+
+    @property
+    def without_effect(self) -> set[str]:
+        """Biases that training cannot feel: BatchNorm takes away what those before it add, and a difference
+        of scores what the discriminator's last adds to both.
+        """
+        return {"tail.bias", *(f"{block}.conv.bias" for block in self.BLOCKS)} & self.values.keys()
+
+    @property
+    def trained(self) -> list[Tensor]:
+        """Parameters with an effect."""
+        parameters = (name for name, value in self.values.items() if value.requires_grad)
+        return [self.values[name] for name in parameters if name not in self.without_effect]
 
     def score(self, image: Tensor, *, training: bool, count: bool = True) -> Tensor:
         """All five convolutions; in training by the batch's statistics, counted into the running ones."""

@@ -6,8 +6,7 @@ BatchNorm of B * C channels. In what follows
     a = conv(h_below, W) + bias      x = (a - mean) / deviation      y = scale * x + shift      h = leaky(y)
 
 are the parts of a block, `[B, C, H, W]`; `da` is the gradient of some scalar by `a`; `a_t` is the tangent of
-`a`, its derivative along a direction in the input. A convolution's bias is taken away again by the
-normalisation after it, so its gradient is exactly zero; automatic differentiation leaves rounding noise.
+`a`, its derivative along a direction in the input. Biases without effect (see `networks`) get no gradient.
 
 Where compiled loops serve, `fused` computes the parts between convolutions.
 """

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from singan.level import EpochResult, LevelInputs, LevelState, reconstruct
-from singan.networks import frozen_statistics
+from singan.networks import Discriminator, Generator, frozen_statistics
 from singan.objective import (
     GRADIENT_PENALTY_WEIGHT,
     gradient_penalty,
@@ -69,8 +69,10 @@ def generator_step(
     return adversarial.detach(), reconstruction.detach()
 
 
-def _descend(adam: torch.optim.Adam, loss: Tensor, network: nn.Module) -> None:
+def _descend(adam: torch.optim.Adam, loss: Tensor, network: Generator | Discriminator) -> None:
     """One optimiser step on `loss`, touching the gradients of `network` alone."""
     adam.zero_grad()
     loss.backward(inputs=list(network.parameters()))  # type: ignore[no-untyped-call]
+    for bias in network.biases_without_effect:
+        bias.grad = torch.zeros_like(bias)  # autograd leaves rounding noise, and Adam makes full steps of it
     adam.step()
