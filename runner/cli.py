@@ -404,11 +404,60 @@ def import_official(
     wanted = Wanted(image, name, stand_ins)
     request = ImportRequest(folder, study, profile_name, experiment, wanted, factor, seed)
     with showing_progress() as progress:
-        imported = take_over(request, results, Store(store), choose_device(device), progress)
+        imported = take_over(request, results, Store(store), choose_device(device), progress, progress.say)
     click.echo(
         f"{imported.foreign.name}: {len(imported.run.levels)} levels imported as {imported.run}, "
         f"profile {profile_name}; recorded in {imported.record}"
     )
+
+
+@cli.command("import-published")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--profile", "profile_name", default="paper", show_default=True, help="How long they were trained."
+)
+@device_option
+@study_option
+@store_option
+@results_option
+def import_published(
+    folder: Path, profile_name: str, device: DeviceName, study: Path, store: Path, results: Path
+) -> None:
+    """Import every trained folder that the study names, from a clone of the author's repository in FOLDER.
+
+    Tells each in a line. Folders that are missing are left out; exits with 1 if some were refused.
+    """
+    from runner.importing_published import import_published as take_over  # noqa: PLC0415
+    from runner.progress import showing_progress  # noqa: PLC0415
+    from runner.store import Store  # noqa: PLC0415
+    from runner.workplace import choose_device  # noqa: PLC0415
+
+    chosen = choose_device(device)
+    with showing_progress() as progress:
+        found = take_over(folder, study, profile_name, results, Store(store), chosen, progress, progress.say)
+    click.echo(f"{found.imported} folders imported, {found.missing} missing, {found.refused} refused")
+    if found.refused:
+        sys.exit(EXIT_FAILED_RUNS)
+
+
+@cli.command("measure-published")
+@study_option
+@store_option
+@results_option
+def measure_published(study: Path, store: Path, results: Path) -> None:
+    """Measure the super-resolved pictures that the author published, and record the figures.
+
+    The pictures are downloaded once, or found in the folder that SINGAN_PUBLISHED names. Exits with 1 if some
+    could not be measured.
+    """
+    from runner.measuring_published import measure_published as measure  # noqa: PLC0415
+    from runner.store import Store  # noqa: PLC0415
+    from runner.study import load_study  # noqa: PLC0415
+
+    found = measure(load_study(study), results, Store(store), click.echo)
+    click.echo(f"{found.named - found.failed} of {found.named} pictures measured; recorded in {found.record}")
+    if found.failed:
+        sys.exit(EXIT_FAILED_RUNS)
 
 
 @cli.command("export-official")

@@ -29,6 +29,9 @@ FOREIGN_VERSION = 1
 
 _CPU = torch.device("cpu")
 
+_MOST_TRUNCATED = 2
+"""Grey levels that two truncations take from a value at most."""
+
 _SETTINGS_FOLDER = "scale_factor="
 """How the public implementation's folders begin: `TrainedModels/cows/scale_factor=0.793701,alpha=10`."""
 
@@ -70,9 +73,9 @@ class Foreign:
         """Channels of level 0."""
         return self.pyramid.levels[0].generator.width
 
-    @cached_property
-    def levels(self) -> tuple[ForeignLevel, ...]:
-        """Every level, coarsest first, under a key made of its content and the key of the level below.
+    def levels_on(self, image: LoadedImage) -> tuple[ForeignLevel, ...]:
+        """Every level, coarsest first, under a key made of its content, the image, and the key of the level
+        below.
 
         Same folder, same keys; and never a key of a level trained here, whose fields are others.
         """
@@ -83,7 +86,7 @@ class Foreign:
             fields: Fields = {
                 "foreign version": FOREIGN_VERSION,
                 "weights": hashlib.sha256(weights).hexdigest(),
-                "image": self.picture.digest,
+                "image": image.digest,
                 "sizes": [list(size) for size in self.pyramid.geometry.sizes],
                 "shrink": self.pyramid.geometry.shrink,
                 "level": index,
@@ -94,18 +97,32 @@ class Foreign:
             levels.append(ForeignLevel(below, fields, weights, level.noise_amplitude))
         return tuple(levels)
 
+    def distance_below(self, pixels: Pixels) -> float | None:
+        """By how many grey levels the folder's picture lies below these pixels `[H, W, 3]`, on average; None
+        when it is another picture.
+
+        The published code truncates its picture to 8 bits twice, so each value may be up to 2 levels lower.
+        """
+        if pixels.shape != self.pixels.shape:
+            return None
+        below = pixels.astype(int) - self.pixels
+        is_truncated = below.min() >= 0 and below.max() <= _MOST_TRUNCATED and below.mean() <= 1
+        return float(below.mean()) if is_truncated else None
+
     def was_trained_on(self, pixels: Pixels) -> bool:
         """Whether these pixels `[H, W, 3]`, once shrunk as for training, are the folder's picture.
 
-        A picture that needs shrinking may differ by one grey level: another program shrank it, and rounded
-        elsewhere before it truncated.
+        A picture that needs shrinking may also differ by one grey level upwards: another program shrank it,
+        and rounded elsewhere before it truncated.
         """
         size = Size(*pixels.shape[:2])
         if working_size(size) != size_of(self.pyramid.reals[-1]):
             return False
         scale = working_scale(size)
         shrunk = _to_8_bit(resize(to_tensor(pixels, device=_CPU), scale))
-        return int(abs(shrunk.astype(int) - self.pixels).max()) <= (1 if scale < 1 else 0)
+        below = shrunk.astype(int) - self.pixels
+        lowest = -1 if scale < 1 else 0
+        return bool(lowest <= below.min() and below.max() <= _MOST_TRUNCATED)
 
     def enlarge(
         self, task: SuperResolution, image: LoadedImage, device: torch.device, observe: StepObserver
@@ -114,7 +131,7 @@ class Foreign:
 
         Raises `UserError` when the device cannot, or the numbers run away.
         """
-        top = load_level(self.levels[-1].weights, device)
+        top = load_level(dump_level(self.pyramid.levels[-1]), device)
         try:
             return super_resolved(task, top, self.pyramid.geometry, image, device, observe)
         except UserError as error:

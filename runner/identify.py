@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -34,20 +34,25 @@ class Wanted:
 def identify(
     foreign: Foreign, study: Study, results: Results, wanted: Wanted, say: Callable[[str], None]
 ) -> LoadedImage:
-    """The image whose very pixels the folder was trained on; a picture of the user's own when there is none.
+    """The image of the study that the folder was trained on; a picture of the user's own when there is none.
 
-    Images of the study that cannot be had here are passed over. Raises `UserError` when it is another image
-    than the one wanted, or has an id that belongs to another picture.
+    The published code truncates the picture it keeps, so an image is known by nearly equal pixels too; `say`
+    hears which it was taken for. Images of the study that cannot be had here are passed over.
+
+    Raises `UserError` when it is another image than the one wanted, may be either of two, or has an id that
+    belongs to another picture.
     """
     if wanted.image is not None and wanted.name is not None:
         raise UserError("cannot go with --image", where="--name", right="an image of the study has its name")
     known: LoadedImage | None
     if wanted.image is not None:
-        known = _the_wanted(foreign, study, wanted.image, wanted.stand_ins)
+        known = _the_wanted(foreign, study, wanted.image, wanted.stand_ins, say)
     else:
-        known = _of_the_study(foreign, study, wanted.stand_ins)
+        known = _of_the_study(foreign, study, wanted.stand_ins, say)
     if known is None:
-        return _own(foreign, study, results, wanted.name)
+        own = _own(foreign, study, results, wanted.name)
+        say(f'its picture is no image of the study that is here; it is called "{own.id}"')
+        return own
     if wanted.name is not None:
         raise UserError(
             f'the picture is image "{known.id}" of the study', where="--name", right="leave --name out"
@@ -57,9 +62,11 @@ def identify(
     return known
 
 
-def _the_wanted(foreign: Foreign, study: Study, name: str, stand_ins: StandIns) -> LoadedImage:
+def _the_wanted(
+    foreign: Foreign, study: Study, name: str, stand_ins: StandIns, say: Callable[[str], None]
+) -> LoadedImage:
     image = choose(study.image, name, "--image")
-    known = _if_it_is(foreign, image, stand_ins)
+    known = _if_it_is(foreign, image, stand_ins) or _if_nearly(foreign, image, stand_ins, say)
     if known is None:
         size, other = foreign.picture.size, load_images([image], stand_ins, _silent)[name].size
         how = f"of {size} pixels, not {other}" if size != other else f"of {size} pixels, too"
@@ -71,21 +78,64 @@ def _the_wanted(foreign: Foreign, study: Study, name: str, stand_ins: StandIns) 
     return known
 
 
-def _of_the_study(foreign: Foreign, study: Study, stand_ins: StandIns) -> LoadedImage | None:
-    """The study's image with these pixels; those of another size are not even looked for."""
-    images = (image for image in study.image.values() if image.cropped_size == foreign.picture.size)
-    return next((known for image in images if (known := _if_it_is(foreign, image, stand_ins))), None)
+def _of_the_study(
+    foreign: Foreign, study: Study, stand_ins: StandIns, say: Callable[[str], None]
+) -> LoadedImage | None:
+    """The study's image with these pixels, or else the one with nearly these; those of another size are not
+    even looked for.
+    """
+    images = [image for image in study.image.values() if image.cropped_size == foreign.picture.size]
+    for image in images:
+        if (exact := _if_it_is(foreign, image, stand_ins)) is not None:
+            return exact
+    near = {image.id: found for image in images if (found := _nearly(foreign, image, stand_ins))}
+    if len(near) > 1:
+        names = " or ".join(f'"{name}"' for name in near)
+        raise UserError(
+            f"its picture may be image {names} of the study",
+            where=str(foreign.folder),
+            right="say which with --image",
+        )
+    for known in near.values():
+        _tell_near(foreign, known, say)
+        return known
+    return None
 
 
-def _if_it_is(foreign: Foreign, image: Image, stand_ins: StandIns) -> LoadedImage | None:
-    """The image, or else what may stand in for it, if these are its pixels; None too if it is not here."""
+def _candidates(image: Image, stand_ins: StandIns) -> Iterator[LoadedImage]:
+    """The image, then what may stand in for it; nothing where neither is here."""
     tried: tuple[StandIns, ...] = ("never",) if stand_ins == "never" else ("never", stand_ins)
     for either in tried:
         with suppress(UserError):
-            loaded = load_images([image], either, _silent)[image.id]
-            if loaded.digest == foreign.picture.digest:
-                return loaded
-    return None
+            yield load_images([image], either, _silent)[image.id]
+
+
+def _if_it_is(foreign: Foreign, image: Image, stand_ins: StandIns) -> LoadedImage | None:
+    """The image, or else what may stand in for it, if these are its very pixels."""
+    same = (one for one in _candidates(image, stand_ins) if one.digest == foreign.picture.digest)
+    return next(same, None)
+
+
+def _nearly(foreign: Foreign, image: Image, stand_ins: StandIns) -> LoadedImage | None:
+    """Likewise, but for what the published code's truncation takes from its pixels."""
+    near = (one for one in _candidates(image, stand_ins) if foreign.distance_below(one.pixels) is not None)
+    return next(near, None)
+
+
+def _if_nearly(
+    foreign: Foreign, image: Image, stand_ins: StandIns, say: Callable[[str], None]
+) -> LoadedImage | None:
+    known = _nearly(foreign, image, stand_ins)
+    if known is not None:
+        _tell_near(foreign, known, say)
+    return known
+
+
+def _tell_near(foreign: Foreign, known: LoadedImage, say: Callable[[str], None]) -> None:
+    say(
+        f'its picture is taken for image "{known.id}", of which it is '
+        f"{foreign.distance_below(known.pixels):.2f} grey levels short on average, as truncation leaves it"
+    )
 
 
 def _silent(line: str) -> None:

@@ -29,6 +29,11 @@ StandIns = Literal["never", "offline", "always"]
 """When photographs from scikit-image stand in for the study's pictures."""
 
 CACHE_VARIABLE = "SINGAN_IMAGES"
+"""Names the folder of downloaded images."""
+
+PUBLISHED_VARIABLE = "SINGAN_PUBLISHED"
+"""Names the folder of downloaded pictures that the author published, laid out as his site."""
+
 _PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
 _DOWNLOAD_TIMEOUT_s = 20
 
@@ -58,10 +63,11 @@ class LoadedImage:
         return hashlib.sha256(repr(self.pixels.shape).encode() + self.pixels.tobytes()).hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: `$SINGAN_IMAGES`, or the user's cache."""
-    configured = os.environ.get(CACHE_VARIABLE)
-    return Path(configured) if configured else Path(platformdirs.user_cache_dir("singan-lab")) / "images"
+def cache_folder(variable: str = CACHE_VARIABLE) -> Path:
+    """Where downloads are kept: the folder this environment variable names, or one in the user's cache."""
+    configured = os.environ.get(variable)
+    name = {CACHE_VARIABLE: "images", PUBLISHED_VARIABLE: "published"}[variable]
+    return Path(configured) if configured else Path(platformdirs.user_cache_dir("singan-lab")) / name
 
 
 def load_images(
@@ -112,7 +118,7 @@ def _cropped(source: SourceFile) -> Pixels:
 
 
 class Download(Protocol):
-    """A file to fetch: its name in the cache, its address, and its checksum."""
+    """A file to fetch: its place in the cache, perhaps in a folder there, its address, and its checksum."""
 
     @property
     def file(self) -> str: ...
@@ -122,33 +128,32 @@ class Download(Protocol):
     def sha256(self) -> str: ...
 
 
-def fetch(source: Download) -> Path:
-    """Path of the verified file in the cache, downloaded if it is not there.
+def fetch(source: Download, variable: str = CACHE_VARIABLE) -> Path:
+    """Path of the verified file in the cache that `variable` names, downloaded if it is not there.
 
     Raises `NotAvailableError` with the address and where to put the file by hand.
     """
     import pooch  # noqa: PLC0415  (slow to import, and needed by few commands)
 
-    folder = cache_folder()
+    place = cache_folder(variable) / source.file
     pooch.get_logger().setLevel("ERROR")
     try:
         path = pooch.retrieve(
             source.url,
             known_hash=f"sha256:{source.sha256}",
-            fname=source.file,
-            path=folder,
+            fname=place.name,
+            path=place.parent,
             downloader=pooch.HTTPDownloader(timeout=_DOWNLOAD_TIMEOUT_s, progressbar=False),
         )
     except Exception as error:  # (requests, urllib3, pooch and the system each raise their own)
         wrong = "does not match the known hash" in str(error)
         reason = "the file there has another checksum" if wrong else _root_cause(error)
-        place = folder / source.file
         advice = f"fetch it by hand and put it at {place}"
         if place.is_file():  # (pooch keeps nothing it could not verify, so this one was there before)
             advice = f"the file at {place} has another checksum: replace it"
         raise NotAvailableError(
             f"cannot download {source.url} ({reason})",
-            right=f"{advice}, or name a folder that has it in {CACHE_VARIABLE}",
+            right=f"{advice}, or name a folder that has it in {variable}",
         ) from None
     return Path(path)
 

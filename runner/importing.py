@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from runner.results import Results
 from runner.select import choose, choose_profile
 from runner.store import WEIGHTS, DamagedError, Store
 from runner.study import Experiment, Profile, Study, load_study
+from runner.train_times import read_minutes
 from runner.worker import Enlarged, store_output
 from runner.workplace import Workplace, provenance
 from singan.errors import UserError
@@ -67,7 +69,7 @@ class ImportRequest:
         about = self.loaded_study.study
         factor = self.chosen_factor
         seed = about.seeds[0] if self.seed is None else self.seed
-        keys = tuple(level.key for level in foreign.levels)
+        keys = tuple(level.key for level in foreign.levels_on(image))
         draws = tuple(super_resolution(keys[-1], factor, seed, draw) for draw in range(about.draws))
         return Run(self.way, image.id, image.digest, seed, factor, keys, draws)
 
@@ -94,26 +96,31 @@ class Imported:
 
 
 def import_official(
-    request: ImportRequest, results_root: Path, store: Store, device: torch.device, progress: Progress
+    request: ImportRequest,
+    results_root: Path,
+    store: Store,
+    device: torch.device,
+    progress: Progress,
+    say: Callable[[str], None],
 ) -> Imported:
     """Import a trained folder of the public implementation; doing it again changes nothing.
 
-    Raises `UserError` before anything is written, unless writing itself fails.
+    `say` hears which image its picture was taken for, and what of the folder had to be left out. Raises `UserError` before anything is written, unless writing itself fails.
     """
     way, profile = request.way, request.profile
     foreign = read_foreign(request.folder)
     _check_width(foreign, profile)
     results = Results(results_root, profile.id)
     results.profile()  # a record that cannot be read is told before the work, not after
-    image = identify(foreign, request.loaded_study, results, request.wanted, progress.say)
+    image = identify(foreign, request.loaded_study, results, request.wanted, say)
     run = request.run(foreign, image)
     check_writable(results_root)
     check_writable(store.root)
-    importing = _Importing(foreign, image, run, store, device, progress)
+    importing = _Importing(foreign, image, run, store, device, progress, say)
     importing.fill_store()
     store.write_note(
         f"{profile.id}/{way.id}/{image.id}-{Path(imported_name(run)).name}",
-        {"failure": None, "levels": {str(n): level.fields for n, level in enumerate(foreign.levels)}},
+        {"failure": None, "levels": {str(n): level.fields for n, level in enumerate(importing.levels)}},
     )
     importing.record(results, profile, request.command(run, image))
     return Imported(foreign, image, run, results.folder / f"{imported_name(run)}.json")
@@ -130,7 +137,7 @@ def _check_width(foreign: Foreign, profile: Profile) -> None:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Importing:
     """An import under way; its request is known to be good."""
 
@@ -140,6 +147,12 @@ class _Importing:
     store: Store
     device: torch.device
     progress: Progress
+    say: Callable[[str], None]
+
+    @cached_property
+    def levels(self) -> tuple[ForeignLevel, ...]:
+        """As the store keeps them."""
+        return self.foreign.levels_on(self.image)
 
     def fill_store(self) -> None:
         """Get levels and pictures into the store, whatever of them is missing."""
@@ -148,7 +161,7 @@ class _Importing:
         shown = None if self._has_output(first) else self._super_resolve(first)
         self.store.prepare()
         with self.store.lock(first.top):
-            for level in self.foreign.levels:
+            for level in self.levels:
                 if not self._holds(level):
                     self._store_level(level)
             if shown is not None and not self._has_output(first):
@@ -206,8 +219,9 @@ class _Importing:
         measured = measuring.output(self.run, self.image)
         baselines = measuring.baselines(self.image, self.run.factor)
         if measuring.niqe_parameters is None:
-            self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
+            self.say("NIQE is left out: its parameters can neither be downloaded nor found")
         if results.profile() is None:
             record_profile(results, profile)
         record_image(results, self.image, self.run.factor, baselines)
-        record_imported(results, self.run, self.foreign.name, self.store, command, measured)
+        minutes = read_minutes(self.foreign.folder, len(self.levels), self.say)
+        record_imported(results, self.run, self.foreign.name, minutes, self.store, command, measured)

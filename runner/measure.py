@@ -68,6 +68,10 @@ class Measuring:
             {"output": task.key, "top": task.top}, image, task.factor, lambda: self._pixels(task)
         )
 
+    def published(self, picture: Pixels, sha256: str, image: LoadedImage, factor: float) -> Values:
+        """Metrics of a picture that others published; `sha256` is that of its file."""
+        return self._kept({"published": sha256, "image": image.digest}, image, factor, lambda: picture)
+
     def _pixels(self, task: SuperResolution) -> Pixels:
         return np.asarray(stored_picture(self._store, task.key))
 

@@ -91,7 +91,7 @@ def enlarge_trained(
             where=str(picture),
             right=f"that one has {foreign.picture.size} pixels; leave PICTURE out to enlarge it",
         )
-    task = super_resolution(foreign.levels[-1].key, factor, seed)
+    task = super_resolution(foreign.levels_on(foreign.picture)[-1].key, factor, seed)
     with showing_progress() as progress:
         label = f"{foreign.name}, super-resolution x{factor:g}"
         progress.start(label, 1.0)

@@ -100,10 +100,20 @@ def record_run(
 
 
 def record_imported(
-    results: Results, run: Run, folder: str, store: Store, command: str, measured: Measured
+    results: Results,
+    run: Run,
+    folder: str,
+    minutes: tuple[float, ...] | None,
+    store: Store,
+    command: str,
+    measured: Measured,
 ) -> None:
-    """Record what levels that were trained elsewhere make of the picture; of the levels nothing is known."""
-    record = _run_record(run, (), command).model_copy(update={"imported_from": folder})
+    """Record what levels that were trained elsewhere make of the picture; of the levels nothing is known,
+    but perhaps how many minutes each took.
+    """
+    record = _run_record(run, (), command).model_copy(
+        update={"imported_from": folder, "published_minutes": minutes}
+    )
     _write_with_output(results, imported_name(run), record, run, store, measured)
 
 

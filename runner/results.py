@@ -5,6 +5,7 @@
     results/<profile>/levels/<key>.json             losses, timing and snapshots of a level; runs share levels
     results/<profile>/runs/<experiment>/<image>/x8-seed0.json
     results/<profile>/runs/<experiment>/<image>/x8-seed0-imported-<key>.json   trained elsewhere
+    results/published.json                          figures of the pictures that the author published
 
 A record holds no clock but the ones of the work it records, so writing it again changes nothing. This module
 never imports torch: the site is rendered from here.
@@ -28,6 +29,8 @@ RECORD_VERSION = 1
 _PROFILE = "profile"
 """The record that comes first."""
 
+_PUBLISHED = "published.json"
+
 
 class Record(BaseModel):
     """Part of the record: frozen, no unknown fields."""
@@ -43,6 +46,7 @@ Side = Annotated[int, Field(ge=1, le=100_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 LevelIndex = Annotated[int, Field(ge=0, le=99)]
 
 Metrics = Mapping[str, float | None]
@@ -184,12 +188,34 @@ class RunRecord(Record):
     levels: tuple[str, ...]
     """Keys of its levels, coarsest first; for a failed run those that were finished."""
     output: Output | None = None
+    published_minutes: tuple[Minutes, ...] | None = None
+    """Training time of each level as the folder's own file tells it, minutes; imported runs may have them."""
     imported_from: str | None = None
     """Folder it was imported from, by its name: it was trained elsewhere, and nothing is known of its levels.
     Experiment, settings and profile are then what the one who imported it says; the seed is that of the noise
     of super-resolution."""
     command: str
     """Reproduces it."""
+
+
+class PublishedPicture(Record):
+    """What was measured on a picture that the author published; the picture itself is not kept."""
+
+    experiment: Name
+    image: Name
+    factor: str
+    url: str
+    sha256: str
+    pixels_sha256: str
+    """The picture of the study that it was measured against."""
+    metrics: Metrics
+
+
+class PublishedRecord(Record):
+    """All published pictures that were measured, in the study's order."""
+
+    version: Literal[1] = 1
+    pictures: tuple[PublishedPicture, ...]
 
 
 Pictures = Mapping[str, Callable[[], bytes]]
@@ -257,6 +283,19 @@ class Results:
     def runs(self) -> Iterator[RunRecord]:
         """All runs, by experiment, image, factor and seed."""
         return _read_all(self.folder / "runs", "*/*/*.json", RunRecord)
+
+
+def read_published(root: Path) -> PublishedRecord:
+    """What was measured on published pictures; empty where nothing was. Raises `UserError`."""
+    path = root / _PUBLISHED
+    return _read(path, PublishedRecord) if path.exists() else PublishedRecord(pictures=())
+
+
+def write_published(root: Path, record: PublishedRecord) -> Path:
+    """Write it beside the profiles; returns where."""
+    path = root / _PUBLISHED
+    write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
+    return path
 
 
 def run_name(experiment: str, image: str, factor: float, seed: int) -> str:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from runner.claims import Claim, QualityCheck, TimeCheck
+from runner.published import Published, Sha256
 from runner.toml_errors import explain, located, nearest, syntax_error
 from runner.toml_types import Id, Table, Text
 from singan.errors import UserError
@@ -30,8 +31,6 @@ from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, Upsa
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 Pixel = Annotated[int, Field(ge=0, le=100_000)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
-Minutes = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-
 
 _HTTPS = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"])])
 
@@ -42,6 +41,15 @@ def _https(url: str) -> str:
 
 
 Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_https)]
+
+
+def _base(url: str) -> str:
+    if not url.endswith("/"):
+        raise ValueError("must end with a /: the paths of pictures are put behind it")
+    return url
+
+
+BaseUrl = Annotated[Url, AfterValidator(_base)]
 
 
 class Dimensions(Table):
@@ -72,7 +80,7 @@ class SourceFile(Table):
 
     file: FileName
     url: Url
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     size: Dimensions
     crop: Crop | None = None
 
@@ -223,14 +231,6 @@ class Stop(Table):
         return StopRule(self.rule, self.after or 0, self.below or 0.0)
 
 
-class Published(Table):
-    """Training minutes the author published for one image."""
-
-    total: Minutes
-    minutes_per_level: tuple[Minutes, ...] | None = None
-    last_level: Minutes | None = None
-
-
 class Experiment(Table):
     """One way to train, told as its difference from the original."""
 
@@ -320,6 +320,8 @@ class About(Table):
     question: Text
     published: Url
     repository: Url
+    published_pictures: BaseUrl | None = None
+    """What the paths of published pictures are relative to: a fixed state of the author's site."""
     factors: Annotated[tuple[Factor, ...], AfterValidator(_distinct)] = (8.0,)
     """How much to enlarge; the first is shown first."""
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = (0,)
@@ -377,6 +379,8 @@ def load_study(path: Path) -> Study:
         study = Study.model_validate(_with_ids(tables))
     except ValidationError as error:
         raise explain(error, Study, path, text) from None
+    for location in _pictures_without_address(study):
+        raise located("is a path without an address", path, text, location, "set study.published_pictures")
     for location, name, valid in _references(study):
         if name not in valid:
             raise located(f'there is no "{name}"', path, text, location, nearest(name, valid))
@@ -403,6 +407,14 @@ def _with_ids(tables: dict[str, Any]) -> dict[str, Any]:
     for _, name, table in _tables(tables):
         table["id"] = name
     return tables
+
+
+def _pictures_without_address(study: Study) -> Iterator[tuple[str, ...]]:
+    if study.study.published_pictures is None:
+        for experiment in study.experiment.values():
+            for image, published in experiment.published.items():
+                if published.picture is not None:
+                    yield "experiment", experiment.id, "published", image, "picture"
 
 
 def _references(study: Study) -> Iterator[tuple[tuple[str, ...], str, Collection[str]]]:

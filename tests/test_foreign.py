@@ -10,7 +10,7 @@ from conftest import TinyStudy
 from official_folders import SMALL, change, trained_pyramid
 from tiny import CPU, picture, trained_level
 
-from runner.foreign import Foreign, read_foreign
+from runner.foreign import Foreign, ForeignLevel, read_foreign
 from runner.plan import digest, super_resolution
 from singan.geometry import Size, pyramid_geometry
 from singan.official import write_official
@@ -26,8 +26,13 @@ def foreign(folder: Path, pyramid: Pyramid | None = None) -> Foreign:
     return read_foreign(folder)
 
 
+def levels(found: Foreign) -> tuple[ForeignLevel, ...]:
+    """As they are kept where the folder's own picture is taken."""
+    return found.levels_on(found.picture)
+
+
 def enlarged(found: Foreign, seed: int = 3) -> npt.NDArray[np.uint8]:
-    task = super_resolution(found.levels[-1].key, 2, seed)
+    task = super_resolution(levels(found)[-1].key, 2, seed)
     return found.enlarge(task, found.picture, CPU, lambda done, steps: None).pixels
 
 
@@ -55,18 +60,18 @@ def test_a_picture_between_grey_levels_is_truncated_and_super_resolves_as_it_did
 
 def test_keys_follow_content_and_the_level_below(tmp_path: Path) -> None:
     first = foreign(tmp_path / "a")
-    assert [level.key for level in first.levels] == [level.key for level in foreign(tmp_path / "b").levels]
-    assert all(digest(level.fields) == level.key for level in first.levels)
+    assert [level.key for level in levels(first)] == [level.key for level in levels(foreign(tmp_path / "b"))]
+    assert all(digest(level.fields) == level.key for level in levels(first))
     change(tmp_path / "b" / "0" / "netD.pth", lambda state: {n: t + 1 for n, t in state.items()})
-    other = read_foreign(tmp_path / "b").levels
-    assert [level.key for level in other] != [level.key for level in first.levels]
-    assert other[1].weights == first.levels[1].weights
-    assert other[1].key != first.levels[1].key, "the level below is another"
+    other = levels(read_foreign(tmp_path / "b"))
+    assert [level.key for level in other] != [level.key for level in levels(first)]
+    assert other[1].weights == levels(first)[1].weights
+    assert other[1].key != levels(first)[1].key, "the level below is another"
 
 
 def test_a_level_trained_here_has_another_key(tiny_study: TinyStudy, tmp_path: Path) -> None:
     planned = {name for level in tiny_study.plan("original").levels.values() for name in level.fields}
-    (first, *_) = foreign(tmp_path / "out").levels
+    (first, *_) = levels(foreign(tmp_path / "out"))
     assert "weights" not in planned
     assert "epochs" in planned
     assert "epochs" not in first.fields

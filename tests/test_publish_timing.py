@@ -9,8 +9,8 @@ from records import MACHINE
 
 from runner.publish import words
 from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
+from runner.published import Published
 from runner.results import LevelRecord, Picture, Snapshots
-from runner.study import Published
 
 NO_SHEET = Snapshots(sheet=Picture(file="", width=1, height=2), epochs=(0,), width=1, height=1)
 

@@ -21,6 +21,7 @@ from runner.publish.model import (
 )
 from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
 from runner.publish.words import differences, machine_words
+from runner.published import Published
 from runner.results import (
     ImageRecord,
     LevelRecord,
@@ -31,7 +32,7 @@ from runner.results import (
     factor_name,
     profiles_in,
 )
-from runner.study import Dimensions, Experiment, Image, Published, Study
+from runner.study import Dimensions, Experiment, Image, Study
 from singan.errors import UserError
 
 _Runs = Mapping[tuple[str, str], tuple[RunRecord, ...]]

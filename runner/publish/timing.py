@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.publish.words import size_words
+from runner.published import Published
 from runner.results import LevelRecord
-from runner.study import Published
 
 
 @dataclass(frozen=True)
