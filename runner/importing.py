@@ -105,7 +105,8 @@ def import_official(
 ) -> Imported:
     """Import a trained folder of the public implementation; doing it again changes nothing.
 
-    `say` hears which image its picture was taken for, and what of the folder had to be left out. Raises `UserError` before anything is written, unless writing itself fails.
+    `say` hears which image its picture was taken for, and what of the folder had to be left out. Raises
+    `UserError` before anything is written, unless writing itself fails.
     """
     way, profile = request.way, request.profile
     foreign = read_foreign(request.folder)

@@ -16,6 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
+from runner.publish.labels import Box, place_labels
 from runner.publish.model import Cell, Run, digest_of
 from runner.publish.words import ratio, size_words
 
@@ -24,6 +25,14 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 
 _PX_PER_INCH = 72
 """matplotlib's SVG has 72 pixels an inch whatever the resolution."""
+
+_SHAPES = ("o", "s", "^", "D", "v", "P")
+"""Of the images in a scatter."""
+
+_DOT_px = 8
+_LABEL_px = 11
+_LETTER_px = 5.4
+"""Mean width of a letter of a label."""
 
 _INK, _QUIET, _GRID = "#24211e", "#6a645d", "#dedad4"
 _DARK = {_INK: "#e8e4de", _QUIET: "#a7a099", _GRID: "#3a3733"}
@@ -216,6 +225,101 @@ class TimingChart(Chart):
             color=level_colour("light", level, self.colours),
             label=f"level {level}" if level == 0 else str(level),
         )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run in a scatter: what was published, and what it is here."""
+
+    published: float
+    here: float
+    label: str
+    image: int
+    """Index of its image, which decides shape and colour."""
+    is_ring: bool = False
+    """Whether it is drawn hollow: the author's weights, not our training."""
+
+
+@dataclass(frozen=True)
+class ScatterChart(Chart):
+    """Figures here against those published, a dot a run; on the diagonal they are equal."""
+
+    axis: str
+    images: tuple[str, ...]
+    points: tuple[Point, ...]
+
+    width = 620
+    height = 520
+    kind = "scatter"
+
+    @property
+    def colours(self) -> int:
+        return len(self.images)
+
+    def draw(self, figure: Figure) -> None:
+        axes = figure.add_axes((0.12, 0.12, 0.85, 0.79))
+        low, high = self._range()
+        axes.plot((low, high), (low, high), color=_GRID, linewidth=1.2, zorder=1)
+        for index, image in enumerate(self.images):
+            self._draw_image(axes, index, image)
+        axes.set_xlim(low, high)
+        axes.set_ylim(low, high)
+        axes.set_xlabel(f"{self.axis}: published")
+        axes.set_ylabel("here")
+        axes.grid(linewidth=0.6)
+        axes.set_axisbelow(True)
+        self._draw_labels(axes, low, high)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(self.images), fontsize=10,
+            handletextpad=0.2, columnspacing=1.2, borderaxespad=0.2,
+        )  # fmt: skip
+
+    def _range(self) -> tuple[float, float]:
+        """One range for both axes, with a margin."""
+        values = [value for point in self.points for value in (point.published, point.here)]
+        margin = 0.06 * (max(values) - min(values)) or 1.0
+        return min(values) - margin, max(values) + margin
+
+    def _draw_image(self, axes: Axes, index: int, image: str) -> None:
+        colour, shape = level_colour("light", index, self.colours), _SHAPES[index % len(_SHAPES)]
+        own = [point for point in self.points if point.image == index]
+        for is_ring in (True, False):
+            shown = [point for point in own if point.is_ring == is_ring]
+            axes.scatter(
+                [point.published for point in shown],
+                [point.here for point in shown],
+                s=_DOT_px**2,
+                marker=shape,
+                facecolors="none" if is_ring else colour,
+                edgecolors=colour,
+                linewidths=1.3,
+                zorder=2 + (not is_ring),
+                label=None if is_ring else image,
+            )
+
+    def _draw_labels(self, axes: Axes, low: float, high: float) -> None:
+        box = axes.get_position()
+        wide, tall = box.width * self.width, box.height * self.height
+        dots = [
+            ((point.published - low) / (high - low) * wide, (point.here - low) / (high - low) * tall)
+            for point in self.points
+        ]
+        widths = [_LETTER_px * len(point.label) for point in self.points]
+        places = place_labels(
+            dots, widths, height=_LABEL_px, radius=_DOT_px / 2 + 1, area=Box(0, 0, wide, tall)
+        )
+        for point, place in zip(self.points, places, strict=True):
+            if place is not None:
+                axes.text(
+                    place.x / wide,
+                    place.y / tall,
+                    point.label,
+                    transform=axes.transAxes,
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color=_QUIET,
+                )
 
 
 def level_colour(theme: Theme, index: int, count: int) -> str:

@@ -46,9 +46,9 @@ def time_figures(check: TimeCheck, run: Run, other: Run | None) -> Iterator[Figu
     """Ratio of training times, where both were measured on the same machine."""
     if other is None or _machines(run) != _machines(other):
         return
-    mine, theirs = run.timing.measured.value, other.timing.measured.value
-    if mine is not None and theirs:
-        yield Figure(ratio(mine / theirs), check.holds(mine / theirs))
+    found = run.timing.measured.beside(other.timing.measured).ratio
+    if found is not None:
+        yield Figure(ratio(found), check.holds(found))
 
 
 def level_figures(check: LevelCheck, run: Run) -> Iterator[Figure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,15 @@ from runner.publish.model import (
     Slot,
     State,
 )
-from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
+from runner.publish.noise_floor import noise_floor
+from runner.publish.timing import (
+    NOTHING_TRAINED,
+    Trained,
+    compare,
+    machine_of,
+    processor_seconds,
+    trained,
+)
 from runner.publish.words import differences, machine_words
 from runner.published import Published
 from runner.results import (
@@ -27,10 +35,13 @@ from runner.results import (
     LevelRecord,
     ProfileRecord,
     Provenance,
+    PublishedPicture,
+    PublishedRecord,
     Results,
     RunRecord,
     factor_name,
     profiles_in,
+    read_published,
 )
 from runner.study import Dimensions, Experiment, Image, Study
 from singan.errors import UserError
@@ -86,6 +97,8 @@ class _Gathering:
         self.level_records = {record.key: record for record in results.levels()}
         self.shown = _images_shown(study, self.image_records.values())
         self.runs = self._known_runs(results.runs())
+        self.floor = noise_floor(self._times_of_equal_work())
+        self.published_pictures = tuple(self._published_pictures(read_published(results.folder.parent)))
         self.users = _users_of_levels(self.runs)
         self._note_unknown_images()
 
@@ -107,6 +120,8 @@ class _Gathering:
             machines=tuple(sorted({machine_words(provenance) for provenance in work})),
             finished=tuple(dict.fromkeys((days[0], days[-1]))) if days else (),
             notes=tuple(dict.fromkeys(self.notes)),
+            noise_floor=self.floor,
+            published_pictures=self.published_pictures,
         )
 
     def _known_runs(self, records: Iterable[RunRecord]) -> _Runs:
@@ -173,7 +188,8 @@ class _Gathering:
             return Cell(experiment, image, runs, runs[0].record.status, runs[0].output, runs[0].timing)
         planned = experiment.images is None or image.image.id in experiment.images
         state: State = "not run" if planned else "not in the study"
-        timing = compare(NOTHING_TRAINED, self._original(image, None), *self._published(experiment, image))
+        published = self._published(experiment, image)
+        timing = compare(NOTHING_TRAINED, self._original(image, None), *published, self.floor)
         return Cell(experiment, image, (), state, Slot(None, state), timing)
 
     def _run(self, record: RunRecord, experiment: Experiment, image: ImageData) -> Run:
@@ -185,7 +201,10 @@ class _Gathering:
             self.notes.append(f"{name}: {missing} of {len(record.levels)} levels have no record")
         levels = tuple(self._level(level, record, image.stand_in) for level in known)
         timing = compare(
-            self._trained(record), self._original(image, record), *self._published(experiment, image)
+            self._trained(record),
+            self._original(image, record),
+            *self._published(experiment, image),
+            self.floor,
         )
         output = self._output(record, name, image.stand_in)
         return Run(record, levels, missing, output, timing, self._warning(record, name, known))
@@ -241,8 +260,50 @@ class _Gathering:
     def _published(
         self, experiment: Experiment, image: ImageData
     ) -> tuple[Published | None, Published | None]:
-        name = image.image.id
-        return experiment.published.get(name), self.study.original.published.get(name)
+        """Minutes of an experiment and of the original, as the study tells them or what was imported does."""
+        both = (experiment, self.study.original)
+        mine, theirs = (self._published_of(each, image.image.id) for each in both)
+        return mine, theirs
+
+    def _published_of(self, experiment: Experiment, image: str) -> Published | None:
+        told = experiment.published.get(image)
+        if told is not None and told.total is not None and told.minutes_per_level is not None:
+            return told
+        for run in self.runs.get((experiment.id, image), ()):
+            if run.published_minutes and all(run.published_minutes):
+                by_level = run.published_minutes
+                total = round(sum(by_level), 2) if told is None or told.total is None else told.total
+                return Published(total=total, minutes_per_level=by_level)
+        return told
+
+    def _times_of_equal_work(self) -> Iterator[tuple[Hashable, float]]:
+        """Clock times of levels, each with what decides its work: size, width, epochs, machine, and whether
+        lower levels or SR take part in its adversarial input. What it is reconstructed from is made once a
+        level, so it takes no time worth telling.
+        """
+        seen = set()
+        for (name, _), records in self.runs.items():
+            experiment = self.study.experiment[name]
+            for run in records:
+                for key in run.levels:
+                    level = self.level_records.get(key)
+                    if level is None or key in seen:
+                        continue
+                    seen.add(key)
+                    feed = experiment.feed(last=level.level == len(run.levels) - 1).effective_at(level.level)
+                    size = (level.level, level.width, level.height, level.base_width, level.epochs_done)
+                    work = (*size, machine_of(level), feed.adversarial, feed.adversarial_upsample)
+                    yield work, processor_seconds(level) or level.seconds
+
+    def _published_pictures(self, record: PublishedRecord) -> Iterator[PublishedPicture]:
+        """What was measured on the author's pictures, where it was against the picture that is shown here."""
+        for picture in record.pictures:
+            image = self.image_records.get(picture.image)
+            is_known = picture.experiment in self.study.experiment and picture.image in self.shown
+            is_first_factor = picture.factor == factor_name(self.study.study.factor)
+            is_same = image is not None and image.pixels_sha256 == picture.pixels_sha256
+            if is_known and is_first_factor and is_same:
+                yield picture
 
     def _provenances(self, experiments: Iterable[ExperimentData]) -> list[Provenance]:
         runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]

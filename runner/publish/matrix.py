@@ -10,6 +10,7 @@ from runner.evaluate import DEFINITIONS, Definition
 from runner.publish.comparison import Comparison, compare_cells, compare_experiments, outputs, seed_spread
 from runner.publish.metrics import fixed, signed
 from runner.publish.model import Cell, ExperimentData, SiteData
+from runner.publish.timing import total_ratio
 from runner.publish.words import UNKNOWN, plural, ratio
 from runner.results import factor_name
 
@@ -106,11 +107,9 @@ def _means(experiment: ExperimentData, factor: str) -> dict[str, float]:
 def _time(experiment: ExperimentData) -> Shown:
     """Training on all its images, as a ratio to the original's on the same."""
     times = [cell.timing for cell in experiment.cells if cell.state == "done"]
-    pairs = [(t.measured.value, t.measured.original) for t in times if t.measured.ratio is not None]
-    theirs = sum(original or 0 for _, original in pairs)
-    if not theirs:
+    value = total_ratio(timing.measured for timing in times)
+    if value is None:
         return Shown(UNKNOWN)
-    value = sum(mine or 0 for mine, _ in pairs) / theirs
     star = "*" if any(timing.other_machine for timing in times) else ""
     return Shown(f"{ratio(value)}{star}", f"{value:.6g}")
 

@@ -36,19 +36,27 @@ class MetricTable:
     rows: tuple[MetricRow, ...]
 
 
-def metric_tables(cell: Cell, original: Cell) -> tuple[MetricTable, ...]:
-    """A table for each factor at which a cell has pictures, the study's own first."""
+def metric_tables(cell: Cell, original: Cell, published: Metrics | None = None) -> tuple[MetricTable, ...]:
+    """A table for each factor at which a cell has pictures, the study's own first.
+
+    `published` are the metrics of the picture that the author published, at the study's first factor.
+    """
     factors = dict.fromkeys(run.record.factor for run in cell.runs if run.record.output is not None)
-    tables = (_table(cell, original, factor) for factor in factors)
+    tables = (
+        _table(cell, original, factor, published if index == 0 else None)
+        for index, factor in enumerate(factors)
+    )
     return tuple(table for table in tables if table.columns)
 
 
-def _table(cell: Cell, original: Cell, factor: str) -> MetricTable:
+def _table(cell: Cell, original: Cell, factor: str, published: Metrics | None) -> MetricTable:
     mine, theirs = outputs(cell, factor), outputs(original, factor)
     is_original = cell.experiment.id == original.experiment.id
     imported = list(_of_imported(cell, factor))
     rows = [_of_outputs(cell.experiment.id, mine)] if mine or not imported else []
     rows += imported
+    if published is not None:
+        rows.append(_of_picture(f"{cell.experiment.id}, the picture its author published", published))
     if theirs and not is_original:
         rows.append(_of_outputs(original.experiment.id, theirs))
         rows += _of_comparison(compare_cells(cell, original, factor))

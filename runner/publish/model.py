@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from runner.publish.noise_floor import NoiseFloor
 from runner.publish.timing import Timing
 from runner.publish.words import Difference
-from runner.results import ImageRecord, LevelRecord, ProfileRecord, RunRecord
+from runner.results import (
+    ImageRecord,
+    LevelRecord,
+    Metrics,
+    ProfileRecord,
+    PublishedPicture,
+    RunRecord,
+)
 from runner.study import Experiment, Group, Image, Study
 from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
 
@@ -178,6 +186,16 @@ class SiteData:
     """Days of the first and the last finished work, UTC; one day when they are equal, none without work."""
     notes: tuple[str, ...]
     """What the record lacks or has too much of, one line each."""
+    noise_floor: NoiseFloor | None
+    """How far times scatter by themselves; None where too little was timed twice."""
+    published_pictures: tuple[PublishedPicture, ...]
+    """Figures of the author's pictures, of the factor shown first and of the images as they are here."""
+
+    def published_metrics(self, cell: Cell) -> Metrics | None:
+        """What was measured on the picture that the author published of this experiment and image."""
+        where = (cell.experiment.id, cell.image.image.id)
+        found = (one.metrics for one in self.published_pictures if (one.experiment, one.image) == where)
+        return next(found, None)
 
     @property
     def experiments(self) -> tuple[ExperimentData, ...]:

@@ -13,6 +13,7 @@ from runner.publish.findings import CheckResult, Finding, findings
 from runner.publish.matrix import Matrix, Shown, best_on, matrix, verdict_of
 from runner.publish.metrics import MetricTable, metric_tables
 from runner.publish.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData
+from runner.publish.reproduction import Reproduction, reproduction
 from runner.publish.tables import (
     Change,
     LossTable,
@@ -33,7 +34,7 @@ from runner.publish.viewer import (
     image_viewer,
 )
 from runner.publish.words import engine_words, machine_words
-from runner.results import factor_name
+from runner.results import Metrics, factor_name
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,15 @@ class FindingsPage(Page):
 
 
 @dataclass(frozen=True)
+class ReproductionPage(Page):
+    """How our runs go with the published ones."""
+
+    template = "reproduction.html"
+
+    found: Reproduction
+
+
+@dataclass(frozen=True)
 class AboutPage(Page):
     """Method, profiles, measures, credits, claims, gaps."""
 
@@ -207,6 +217,10 @@ def all_pages(data: SiteData) -> Iterator[Page]:
     if data.study.claim:
         answered = "What the author concluded, and what this record says to it."
         yield FindingsPage("findings.html", "Findings", answered, found)
+    reproduced = reproduction(data)
+    if reproduced is not None:
+        beside = "The published results beside our own, run by run."
+        yield ReproductionPage("reproduction.html", "Reproduction", beside, reproduced)
     about_all = "The method, the profiles, the measures, the data, and how to reproduce it all."
     yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
 
@@ -243,7 +257,13 @@ def _experiment_pages(
             results=tuple(_about(experiment, found)),
             comparison=() if experiment is original else compare_experiments(experiment, original, factor),
             sections=tuple(
-                _section(cell, originals[cell.image.image.id], choices[cell.image.image.id]) for cell in shown
+                _section(
+                    cell,
+                    originals[cell.image.image.id],
+                    choices[cell.image.image.id],
+                    data.published_metrics(cell),
+                )
+                for cell in shown
             ),
             outside=tuple(cell for cell in experiment.cells if cell.state == "not in the study"),
             before=before,
@@ -261,10 +281,12 @@ def _about(
             yield finding, own
 
 
-def _section(cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...]) -> ImageSection:
+def _section(
+    cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...], published: Metrics | None
+) -> ImageSection:
     details = None if cell.run is None else _details(cell.experiment.id, cell.run, original.run)
     viewer = experiment_viewer(choices, cell, original)
-    return ImageSection(cell, viewer, metric_tables(cell, original), details)
+    return ImageSection(cell, viewer, metric_tables(cell, original, published), details)
 
 
 def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:

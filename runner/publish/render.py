@@ -61,6 +61,7 @@ def _environment() -> Environment:
         factor=words.factor_words,
         joined=words.join_words,
         plural=words.plural,
+        capitalised=words.capitalised,
         interval=interval_words,
     )
     return environment

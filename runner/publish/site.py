@@ -13,7 +13,7 @@ from runner.publish.downloads import downloads
 from runner.publish.folder import SiteFolder, site_folder
 from runner.publish.gather import gather
 from runner.publish.model import SiteData
-from runner.publish.pages import ExperimentPage, Page, TimingPage, all_pages
+from runner.publish.pages import ExperimentPage, Page, ReproductionPage, TimingPage, all_pages
 from runner.publish.pictures import all_thumbnails, copy_pictures
 from runner.publish.render import Renderer, static_files
 from runner.study import Study
@@ -75,12 +75,14 @@ def _charts(page: Page) -> list[Chart]:
         found += [section.details.loss_chart for section in page.sections if section.details]
     if isinstance(page, TimingPage):
         found += [image.chart for image in page.images]
+    if isinstance(page, ReproductionPage):
+        found += [measure.chart for measure in page.found.measures]
     return [chart for chart in found if chart]
 
 
 def _made_with() -> str:
     """What decides the bytes of thumbnails and charts, beyond what they show: libraries, and our own code."""
     here = Path(__file__)
-    code = b"".join(here.with_name(name).read_bytes() for name in ("charts.py", "pictures.py"))
+    code = b"".join(here.with_name(name).read_bytes() for name in ("charts.py", "labels.py", "pictures.py"))
     versions = [f"{name} {version(name)}" for name in ("pillow", "matplotlib")]
     return ", ".join([*versions, f"code {hashlib.sha256(code).hexdigest()[:12]}"])

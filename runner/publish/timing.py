@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from runner.publish.noise_floor import NoiseFloor
 from runner.publish.words import size_words
 from runner.published import Published
 from runner.results import LevelRecord
@@ -16,18 +17,37 @@ class Compared:
 
     value: float | None
     original: float | None
+    processor: tuple[float | None, float | None] = (None, None)
+    """The same in processor time, seconds: on a CPU what to compare, where both are known."""
+    is_noise: bool = False
+    """Whether the ratio is no further from 1 than two trainings of equal work."""
 
     @property
     def ratio(self) -> float | None:
         """How many times as long as the original; below 1 is faster."""
-        if self.value is None or not self.original:
+        value, original = self.processor if None not in self.processor else (self.value, self.original)
+        if value is None or not original:
             return None
-        return self.value / self.original
+        return value / original
+
+    def beside(self, other: Compared) -> Compared:
+        """The same duration beside another one, in place of the original's."""
+        return Compared(self.value, other.value, (self.processor[0], other.processor[0]))
+
+
+def total_ratio(times: Iterable[Compared]) -> float | None:
+    """Ratio of the sums, over all that have one, of processor time if all of these have it; else None."""
+    known = [time for time in times if time.ratio is not None]
+    processor = [time.processor for time in known]
+    wall = [(time.value, time.original) for time in known]
+    pairs = wall if any(None in pair for pair in processor) else processor
+    theirs = sum(original or 0 for _, original in pairs)
+    return sum(mine or 0 for mine, _ in pairs) / theirs if theirs else None
 
 
 @dataclass(frozen=True)
 class LevelTime:
-    """One level: measured in seconds, published in minutes."""
+    """One level: measured in seconds on the wall, published in minutes."""
 
     level: int
     record: LevelRecord | None
@@ -42,7 +62,7 @@ class LevelTime:
 
 @dataclass(frozen=True)
 class Timing:
-    """A run: measured in seconds, published in minutes."""
+    """A run: measured in seconds on the wall, published in minutes."""
 
     levels: tuple[LevelTime, ...]
     measured: Compared
@@ -60,8 +80,13 @@ class Trained:
 
     @property
     def seconds(self) -> float | None:
-        """Training time of all levels, shared ones included; None when some are missing."""
+        """Training time of all levels on the wall, shared ones included; None when some are missing."""
         return sum(level.seconds for level in self.levels.values()) if self.complete else None
+
+    @property
+    def processor_seconds(self) -> float | None:
+        """Processor time of all levels; None when some are missing, lack it, or were not trained on a CPU."""
+        return _sum(processor_seconds(level) for level in self.levels.values()) if self.complete else None
 
     @property
     def machines(self) -> frozenset[tuple[str | int, ...]]:
@@ -84,8 +109,17 @@ def machine_of(level: LevelRecord) -> tuple[str | int, ...]:
     return where.machine, where.device, where.engine, where.jobs, where.threads
 
 
+def processor_seconds(level: LevelRecord | None) -> float | None:
+    """Processor time of a level, where it is worth comparing: work of a GPU is not counted in it."""
+    return level.processor_seconds if level is not None and level.provenance.device == "cpu" else None
+
+
 def compare(
-    run: Trained, original: Trained, published: Published | None, published_original: Published | None
+    run: Trained,
+    original: Trained,
+    published: Published | None,
+    published_original: Published | None,
+    floor: NoiseFloor | None = None,
 ) -> Timing:
     """Timing of a run beside the original's, level by level and in total."""
     count = _level_count(run, original, published, published_original)
@@ -95,26 +129,45 @@ def compare(
         LevelTime(
             index,
             run.levels.get(index),
-            Compared(_seconds(run, index), _seconds(original, index)),
+            _compared_level(run.levels.get(index), original.levels.get(index), floor),
             Compared(minutes.get(index), original_minutes.get(index)),
         )
         for index in range(count)
     )
     return Timing(
         levels,
-        Compared(run.seconds, original.seconds),
+        _compared(
+            (run.seconds, original.seconds), (run.processor_seconds, original.processor_seconds), floor
+        ),
         Compared(_total(published), _total(published_original)),
         other_machine=bool(run.levels and original.levels and run.machines != original.machines),
     )
 
 
+def _compared_level(
+    mine: LevelRecord | None, theirs: LevelRecord | None, floor: NoiseFloor | None
+) -> Compared:
+    wall = (mine.seconds if mine else None, theirs.seconds if theirs else None)
+    return _compared(wall, (processor_seconds(mine), processor_seconds(theirs)), floor)
+
+
+def _compared(
+    wall: tuple[float | None, float | None],
+    processor: tuple[float | None, float | None],
+    floor: NoiseFloor | None,
+) -> Compared:
+    plain = Compared(*wall, processor)
+    return replace(plain, is_noise=floor is not None and floor.covers(plain.ratio))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Sum of the values; None if one is not known."""
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)
+
+
 def _total(published: Published | None) -> float | None:
     return None if published is None else published.total
-
-
-def _seconds(run: Trained, index: int) -> float | None:
-    level = run.levels.get(index)
-    return None if level is None else level.seconds
 
 
 def _level_count(run: Trained, original: Trained, *published: Published | None) -> int:

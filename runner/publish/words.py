@@ -140,6 +140,11 @@ def join_words(words: tuple[str, ...]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def capitalised(text: str) -> str:
+    """The text with a capital at its start, and otherwise as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 image`, `3 images`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
