@@ -57,16 +57,19 @@ class Foreign:
 
     @property
     def name(self) -> str:
-        """The folder's own name, without where it lies, and with nothing a page could not show."""
-        return _printable(self.folder.resolve().name)
+        """What the folder is called, without where it lies, and with nothing a page could not show.
+
+        The public implementation puts a folder of settings into one that is called after the picture, which
+        tells more.
+        """
+        folder = self.folder.resolve()
+        called = folder.parent if folder.name.startswith(_SETTINGS_FOLDER) else folder
+        return _printable(called.name)
 
     @cached_property
     def picture(self) -> LoadedImage:
         """The picture as one of the user's own, called after the folder."""
-        folder = self.folder.resolve()
-        called = folder.parent if folder.name.startswith(_SETTINGS_FOLDER) else folder
-        title = _printable(called.name)
-        return LoadedImage(id_of(title), title, self.pixels, is_own=True)
+        return LoadedImage(id_of(self.name), self.name, self.pixels, is_own=True)
 
     @property
     def base_width(self) -> int:

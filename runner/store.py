@@ -123,10 +123,15 @@ class Store:
                     where=str(root),
                     right="use another --store, or the version of singan that wrote it",
                 )
-        elif root.exists() and (not root.is_dir() or any(root.iterdir())):
+        elif root.exists() and (not root.is_dir() or self._holds_something_else()):
             raise UserError(
                 "is no store", where=str(root), right="name an empty or a new folder with --store"
             )
+
+    def _holds_something_else(self) -> bool:
+        """Whether the folder is in use, but not by a store; another process may be just making one of it."""
+        others = [path for path in self.root.iterdir() if not path.name.startswith(".format.")]
+        return bool(others) and not (self.root / "format").is_file()
 
     def prepare(self) -> None:
         """Make sure the folder exists and can be written, before hours of work depend on it."""

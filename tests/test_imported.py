@@ -258,7 +258,7 @@ def test_folders_of_the_public_code_are_called_after_their_picture(
     done(singan("import-official", str(folder), *TINY))
     (run,) = imported_runs(tmp_path)
     assert run.image == "my-cows"
-    assert run.imported_from == "scale_factor=0.793701,alpha=10"
+    assert run.imported_from == "My Cows"
 
 
 def test_the_image_demanded_is_compared(singan: Shell, tmp_path: Path, stranger: Path) -> None:

@@ -332,10 +332,17 @@ def test_something_else_is_refused(original: Path, name: str, numbers: object) -
         assert_refused(original, name)
 
 
+OTHER_PRECISIONS = (torch.float16, torch.bfloat16, torch.float64, torch.complex64, torch.bool)
+
+
 @pytest.mark.parametrize(
-    "dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.complex64]
+    ("name", "dtype"),
+    [
+        *((name, dtype) for name in ONE_OF_EACH if name != "NoiseAmp.pth" for dtype in OTHER_PRECISIONS),
+        *((name, torch.int64) for name in ("0/netG.pth", "0/netD.pth", "reals.pth")),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("name", [name for name in ONE_OF_EACH if name != "NoiseAmp.pth"])
 def test_other_precision_is_refused(original: Path, name: str, dtype: torch.dtype) -> None:
     numbers = loaded(original / name)
     if isinstance(numbers, dict):
@@ -346,6 +353,18 @@ def test_other_precision_is_refused(original: Path, name: str, dtype: torch.dtyp
         numbers = numbers.to(dtype)
     with holding(original, name, saved(numbers)):
         assert_refused(original, name, f"is {dtype}, not torch.float32".replace("torch.", ""))
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.uint8], ids=str)
+def test_noise_may_be_whole_numbers(trained: Path, kind: torch.dtype) -> None:
+    # The published code writes the zeros above level 0 by torch.full(shape, 0), which torch 1.5 made int64.
+    anchors = loaded(trained / "Zs.pth")
+    assert not anchors[1].any()
+    change(trained / "Zs.pth", lambda noise: [noise[0], noise[1].to(kind)])
+    change(trained / "1" / "z_opt.pth", lambda noise: noise.to(kind))
+    anchor = read_official(trained, CPU).levels[1].anchor_noise
+    assert anchor.dtype == torch.float32
+    assert not anchor.any()
 
 
 def test_half_precision_throughout_is_refused(trained: Path) -> None:
@@ -383,7 +402,6 @@ def test_number_that_is_not_finite_is_refused(original: Path, name: str, value: 
         torch.tensor(float("nan")),
         torch.tensor([0.1]),
         torch.tensor(0.1, dtype=torch.float16),
-        torch.tensor(1),
         torch.tensor(True),
     ],
     ids=repr,

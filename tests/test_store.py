@@ -44,6 +44,12 @@ def test_an_entry_is_found_as_it_was_added(store: Store) -> None:
     assert (entry.fields, entry.facts, entry.provenance) == ({"level": 0}, {"seconds": 1.5}, PROVENANCE)
 
 
+def test_a_folder_that_another_process_is_just_making_a_store_of_is_one(tmp_path: Path) -> None:
+    (tmp_path / ".format.k2x9").write_bytes(b"")  # before it is renamed
+    Store(tmp_path).prepare()
+    assert (tmp_path / "format").is_file()
+
+
 def test_what_was_not_added_is_not_there(store: Store) -> None:
     assert store.find("levels", "k") is None
     add(store)

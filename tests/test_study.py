@@ -179,7 +179,9 @@ def test_the_shipped_ground_truth_is_the_top_left_of_the_photograph_for_the_ston
 
 
 def test_the_shipped_minutes_are_the_published_ones(shipped: Study) -> None:
-    totals = {(e.id, i): p.total for e in shipped.experiment.values() for i, p in e.published.items()}
+    totals = {
+        (e.id, i): p.total for e in shipped.experiment.values() for i, p in e.published.items() if p.total
+    }
     assert totals == TOTAL_MINUTES | {run: total for run, (_, total) in MINUTES_PER_LEVEL.items()}
     for (name, image), published in (
         ((e.id, i), p) for e in shipped.experiment.values() for i, p in e.published.items()
@@ -187,6 +189,24 @@ def test_the_shipped_minutes_are_the_published_ones(shipped: Study) -> None:
         levels = MINUTES_PER_LEVEL.get((name, image))
         assert published.minutes_per_level == (tuple(levels[0]) if levels else None)
         assert published.last_level == LAST_LEVEL_MINUTES.get((name, image))
+
+
+def test_the_shipped_study_names_a_published_picture_of_every_run(shipped: Study) -> None:
+    named = {
+        (e.id, i): p.picture for e in shipped.experiment.values() for i, p in e.published.items() if p.picture
+    }
+    planned = {(e.id, i.id) for e in shipped.experiment.values() for i in shipped.images_of(e)}
+    assert named.keys() == planned
+    assert len(set(named.values())) == len(planned) == 34
+
+
+def test_the_shipped_trained_folders_are_the_published_ones(shipped: Study) -> None:
+    everywhere = ("original", "early-stop", "real-b", "real-c")
+    named = [(e.id, i) for e in shipped.experiment.values() for i, p in e.published.items() if p.trained]
+    assert sorted(named) == sorted(
+        [(name, image) for name in everywhere for image in shipped.image]
+        + [("real-a", "stone-face"), ("real-d", "stone-face")]
+    )
 
 
 def test_the_shipped_minutes_have_one_value_a_level_and_add_up(shipped: Study) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import Locator, LogLocator, MaxNLocator
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullLocator
 
 from runner.publish.labels import Box, place_labels
 from runner.publish.model import Cell, Run, digest_of
@@ -248,8 +249,8 @@ class ScatterChart(Chart):
     images: tuple[str, ...]
     points: tuple[Point, ...]
 
-    width = 620
-    height = 520
+    width = 480
+    height = 440
     kind = "scatter"
 
     @property
@@ -257,11 +258,18 @@ class ScatterChart(Chart):
         return len(self.images)
 
     def draw(self, figure: Figure) -> None:
-        axes = figure.add_axes((0.12, 0.12, 0.85, 0.79))
+        axes = figure.add_axes((0.125, 0.13, 0.855, 0.79))
         low, high = self._range()
         axes.plot((low, high), (low, high), color=_GRID, linewidth=1.2, zorder=1)
         for index, image in enumerate(self.images):
             self._draw_image(axes, index, image)
+        if self._is_wide:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+                axis.set_minor_locator(NullLocator())
+                axis.set_major_formatter("{x:g}")
         axes.set_xlim(low, high)
         axes.set_ylim(low, high)
         axes.set_xlabel(f"{self.axis}: published")
@@ -274,9 +282,20 @@ class ScatterChart(Chart):
             handletextpad=0.2, columnspacing=1.2, borderaxespad=0.2,
         )  # fmt: skip
 
+    @property
+    def _values(self) -> list[float]:
+        return [value for point in self.points for value in (point.published, point.here)]
+
+    @property
+    def _is_wide(self) -> bool:
+        """Whether a far outlier would press all else into a corner; logarithms spread it."""
+        return min(self._values) > 0 and max(self._values) > 4 * min(self._values)
+
     def _range(self) -> tuple[float, float]:
         """One range for both axes, with a margin."""
-        values = [value for point in self.points for value in (point.published, point.here)]
+        values = self._values
+        if self._is_wide:
+            return min(values) / 1.1, max(values) * 1.1
         margin = 0.06 * (max(values) - min(values)) or 1.0
         return min(values) - margin, max(values) + margin
 
@@ -300,10 +319,13 @@ class ScatterChart(Chart):
     def _draw_labels(self, axes: Axes, low: float, high: float) -> None:
         box = axes.get_position()
         wide, tall = box.width * self.width, box.height * self.height
-        dots = [
-            ((point.published - low) / (high - low) * wide, (point.here - low) / (high - low) * tall)
-            for point in self.points
-        ]
+
+        def share(value: float) -> float:
+            if self._is_wide:
+                return math.log(value / low) / math.log(high / low)
+            return (value - low) / (high - low)
+
+        dots = [(share(point.published) * wide, share(point.here) * tall) for point in self.points]
         widths = [_LETTER_px * len(point.label) for point in self.points]
         places = place_labels(
             dots, widths, height=_LABEL_px, radius=_DOT_px / 2 + 1, area=Box(0, 0, wide, tall)
