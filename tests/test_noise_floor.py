@@ -24,7 +24,7 @@ def test_equal_work_at_equal_times_has_a_floor_of_nothing() -> None:
 
 
 def test_by_hand() -> None:
-    # Four pairs, each of logarithms' deviation ln(1.1) / sqrt(2); Student's 95 % quantile at 4 degrees is 2.776.
+    # Four pairs; deviation of logarithms ln(1.1) / sqrt(2); Student, 95 %, 4 degrees of freedom: 2.776.
     floor = noise_floor(PAIRS)
     assert floor is not None
     assert floor.factor == pytest.approx(math.exp(2.7764451 * math.log(1.1)))

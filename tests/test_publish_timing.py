@@ -8,7 +8,7 @@ import pytest
 from records import MACHINE
 
 from runner.publish import words
-from runner.publish.timing import NOTHING_TRAINED, Trained, compare, trained
+from runner.publish.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
 from runner.published import Published
 from runner.results import LevelRecord, Picture, Snapshots
 
@@ -91,3 +91,39 @@ def test_examples_in_words_hold() -> None:
 def test_lists_read_as_sentences() -> None:
     assert [words.join_words(tuple("abc"[:n])) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
     assert [words.plural(n, "run") for n in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+
+
+def timed(*pairs: tuple[float, float | None], device: str = "cpu") -> Trained:
+    """Levels with seconds on the wall and of the processor."""
+    levels = levels_of(*(wall for wall, _ in pairs)).levels
+    where = MACHINE.model_copy(update={"device": device})
+    records = [
+        levels[index].model_copy(update={"processor_seconds": processor, "provenance": where})
+        for index, (_, processor) in enumerate(pairs)
+    ]
+    return trained(records, complete=True)
+
+
+def test_on_a_cpu_ratios_are_of_processor_time_and_times_are_shown_as_on_the_wall() -> None:
+    timing = compare(timed((10, 4), (20, 6)), timed((10, 8), (10, 12)), None, None)
+    assert [level.measured.ratio for level in timing.levels] == [0.5, 0.5]
+    assert (timing.measured.ratio, timing.measured.value, timing.measured.original) == (0.5, 30, 20)
+
+
+def test_on_a_gpu_ratios_are_of_the_wall() -> None:
+    mine, original = (timed((5, processor), device="cuda:0") for processor in (1.0, 4.0))
+    assert compare(mine, original, None, None).measured.ratio == 1
+
+
+def test_without_all_processor_times_ratios_are_of_the_wall() -> None:
+    timing = compare(timed((10, 4), (20, None)), timed((10, 8), (10, 12)), None, None)
+    assert [level.measured.ratio for level in timing.levels] == [0.5, 2]
+    assert timing.measured.ratio == 1.5
+
+
+def test_a_ratio_over_several_images_is_of_one_clock() -> None:
+    both = Compared(10, 10, (4, 8))
+    assert total_ratio([both, Compared(30, 10, (12, 8))]) == 1
+    assert total_ratio([both, Compared(30, 10)]) == 2
+    assert total_ratio([both, Compared(None, 10)]) == 0.5
+    assert total_ratio([]) is None
