@@ -200,7 +200,7 @@ def test_pages_show_an_imported_run(singan: Shell, tmp_path: Path, stranger: Pat
     done(singan("import-official", str(stranger), *TINY))
     done(singan("build-site", *STUDY))
     page = (tmp_path / "site" / "experiments" / "original.html").read_text(encoding="utf-8")
-    assert "Imported: trained elsewhere; no losses, times or snapshots." in page
+    assert "Imported: trained elsewhere; no losses or snapshots." in page
     assert "Stranger&#39;s folder" in page
     assert (tmp_path / "site" / "images" / "stranger-s-folder.html").is_file()
 

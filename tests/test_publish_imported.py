@@ -20,7 +20,7 @@ from runner.results import run_name
 from runner.study import Study
 
 STUDY = small_study(("original", "real-b"), ("colosseum",))
-SENTENCE = "Imported: trained elsewhere; no losses, times or snapshots."
+SENTENCE = "Imported: trained elsewhere; no losses or snapshots."
 
 
 def pages(study: Study, folder: Path, what: Synthetic) -> dict[str, str]:
