@@ -31,7 +31,7 @@ fuzz: $(INSTALLED)  ## spoilt studies, records, pictures, stores and commands: r
 
 coverage: $(INSTALLED)  ## lines and branches the tests reach, in subprocesses too; every file needs 90 %
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
-	$(BIN)/python tests/coverage_floor.py build/coverage.json
+	$(BIN)/python tests/helpers/coverage_floor.py build/coverage.json
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

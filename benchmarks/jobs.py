@@ -11,13 +11,13 @@ import torch
 from benchmarks.as_published import AsPublished
 from benchmarks.measuring import show
 from benchmarks.training import STUDY, study_images
-from runner.execute import Execution
-from runner.plan import Plan, make_plan
+from runner.execution.executor import Execution
+from runner.execution.resources import Workplace, choose_device, choose_jobs
+from runner.planning.plan import Plan, make_plan
 from runner.progress import PlainProgress
-from runner.results import Results
-from runner.store import Store
-from runner.study import load_study
-from runner.workplace import Workplace, choose_device, choose_jobs
+from runner.record.schema import Results
+from runner.store.store import Store
+from runner.study.schema import load_study
 
 
 class _Silent(PlainProgress):

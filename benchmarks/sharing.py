@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from benchmarks.training import STUDY, study_images
-from runner.plan import make_plan
-from runner.study import load_study
+from runner.planning.plan import make_plan
+from runner.study.schema import load_study
 
 
 def run(quick: bool) -> None:  # noqa: ARG001  (planning is quick anyhow)

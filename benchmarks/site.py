@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import click
-from records import Synthetic, write_results
+from helpers.records import Synthetic, write_results
 
 from benchmarks.training import STUDY
 from runner.publish.site import build_site
-from runner.study import load_study
+from runner.study.schema import load_study
 
 
 def run(quick: bool) -> None:

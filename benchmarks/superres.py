@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.measuring import alone
 from benchmarks.training import pyramid_below, study_images
-from runner.workplace import Workplace, choose_device
+from runner.execution.resources import Workplace, choose_device
 from singan.geometry import pyramid_geometry, sr_output_size, sr_steps, step_ratio
 from singan.pyramid import TrainedLevel
 from singan.randomness import level_noise, stream

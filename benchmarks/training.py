@@ -10,9 +10,9 @@ import torch
 
 from benchmarks.as_published import AsPublished
 from benchmarks.measuring import alone, best_of, show
-from runner.images import LoadedImage, load_images
-from runner.study import load_study
-from runner.workplace import ENGINES, EngineName, Workplace, choose_device
+from runner.execution.resources import ENGINES, EngineName, Workplace, choose_device
+from runner.images.load import LoadedImage, load_images
+from runner.study.schema import load_study
 from singan.engines.batched import BatchedEngine
 from singan.engines.graph import WARM_UP_EPOCHS, GraphEngine
 from singan.engines.plain import PlainEngine

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from runner.interrupt import TimeLimitReachedError, interruptible
+from runner.execution.interrupt import TimeLimitReachedError, interruptible
 from singan import __version__
 from singan.errors import UserError
 
 if TYPE_CHECKING:
-    from runner.images import StandIns
-    from runner.plan import Plan
-    from runner.store import Store
-    from runner.workplace import DeviceName, EngineChoice
+    from runner.execution.resources import DeviceName, EngineChoice
+    from runner.images.load import StandIns
+    from runner.planning.plan import Plan
+    from runner.store.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -221,8 +221,8 @@ def run(
     Finished levels are never trained twice: levels are shared between experiments and kept in the store.
     """
     from runner.files import check_writable  # noqa: PLC0415
-    from runner.request import Request  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
+    from runner.planning.request import Request  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     request = Request(**choices, say=_warn)
     plan = request.plan()
@@ -236,10 +236,10 @@ def run(
     check_writable(results)
     opened.prepare()
 
-    from runner.execute import Execution  # noqa: PLC0415
+    from runner.execution.executor import Execution  # noqa: PLC0415
+    from runner.execution.resources import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
-    from runner.results import Results  # noqa: PLC0415
-    from runner.workplace import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
+    from runner.record.schema import Results  # noqa: PLC0415
 
     chosen = choose_device(device)
     place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
@@ -258,9 +258,9 @@ def run(
 @run_choices
 def status(store: Path, **choices: Any) -> None:
     """Show which runs are done, failed or missing, and why."""
-    from runner.request import Request  # noqa: PLC0415
-    from runner.status import run_states  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
+    from runner.execution.status import run_states  # noqa: PLC0415
+    from runner.planning.request import Request  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     plan = Request(**choices, say=_warn).plan()
     states = list(run_states(plan, Store(store)))
@@ -275,7 +275,7 @@ def status(store: Path, **choices: Any) -> None:
 @study_option
 def list_(study: Path) -> None:
     """List the study's experiments, images and profiles."""
-    from runner.study import load_study  # noqa: PLC0415
+    from runner.study.schema import load_study  # noqa: PLC0415
 
     loaded = load_study(study)
     click.echo("Experiments")
@@ -324,13 +324,13 @@ def super_resolve(
     store: Path,
 ) -> None:
     """Train on PICTURE and enlarge it. PICTURE may be left out with --trained, which has it."""
-    from runner.images import load_own  # noqa: PLC0415
-    from runner.own_picture import check_output, enlarge, enlarge_trained  # noqa: PLC0415
-    from runner.plan import make_plan  # noqa: PLC0415
-    from runner.request import checked_factor  # noqa: PLC0415
-    from runner.select import choose, choose_profile  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
-    from runner.study import load_study  # noqa: PLC0415
+    from runner.execution.own_picture import check_output, enlarge, enlarge_trained  # noqa: PLC0415
+    from runner.images.load import load_own  # noqa: PLC0415
+    from runner.planning.plan import make_plan  # noqa: PLC0415
+    from runner.planning.request import checked_factor  # noqa: PLC0415
+    from runner.planning.selection import choose, choose_profile  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
+    from runner.study.schema import load_study  # noqa: PLC0415
 
     loaded = load_study(study)
     factor = checked_factor(loaded.study.factor if factor is None else factor)
@@ -394,12 +394,12 @@ def import_official(
 
     How it was trained is what you say of it; pages tell so. Nothing in the folder is executed.
     """
-    from runner.identify import Wanted  # noqa: PLC0415
-    from runner.importing import ImportRequest  # noqa: PLC0415
-    from runner.importing import import_official as take_over  # noqa: PLC0415
+    from runner.execution.resources import choose_device  # noqa: PLC0415
+    from runner.official.import_run import ImportRequest  # noqa: PLC0415
+    from runner.official.import_run import import_official as take_over  # noqa: PLC0415
+    from runner.official.match_image import Wanted  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
-    from runner.workplace import choose_device  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     wanted = Wanted(image, name, stand_ins)
     request = ImportRequest(folder, study, profile_name, experiment, wanted, factor, seed)
@@ -427,10 +427,10 @@ def import_published(
 
     Tells each in a line. Folders that are missing are left out; exits with 1 if some were refused.
     """
-    from runner.importing_published import import_published as take_over  # noqa: PLC0415
+    from runner.execution.resources import choose_device  # noqa: PLC0415
+    from runner.official.import_published import import_published as take_over  # noqa: PLC0415
     from runner.progress import showing_progress  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
-    from runner.workplace import choose_device  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     chosen = choose_device(device)
     with showing_progress() as progress:
@@ -450,9 +450,9 @@ def measure_published(study: Path, store: Path, results: Path) -> None:
     The pictures are downloaded once, or found in the folder that SINGAN_PUBLISHED names. Exits with 1 if some
     could not be measured.
     """
-    from runner.measuring_published import measure_published as measure  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
-    from runner.study import load_study  # noqa: PLC0415
+    from runner.record.measure_published import measure_published as measure  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
+    from runner.study.schema import load_study  # noqa: PLC0415
 
     found = measure(load_study(study), results, Store(store), click.echo)
     click.echo(f"{found.named - found.failed} of {found.named} pictures measured; recorded in {found.record}")
@@ -483,9 +483,9 @@ def export_official(
     **choices: Any,
 ) -> None:
     """Write the levels of a finished run as a trained folder of the public SinGAN."""
-    from runner.exporting import export_official as write  # noqa: PLC0415
-    from runner.request import Request  # noqa: PLC0415
-    from runner.store import Store  # noqa: PLC0415
+    from runner.official.export_run import export_official as write  # noqa: PLC0415
+    from runner.planning.request import Request  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     request = Request(
         **choices,
@@ -512,9 +512,9 @@ def export_official(
 )
 def build_site(study: Path, results: Path, out: Path, profile_name: str | None, check: bool) -> None:
     """Render the record as a web site."""
-    from runner.publish.audit import audit  # noqa: PLC0415
+    from runner.publish.audit.audit import audit  # noqa: PLC0415
     from runner.publish.site import build_site as build  # noqa: PLC0415
-    from runner.study import load_study  # noqa: PLC0415
+    from runner.study.schema import load_study  # noqa: PLC0415
 
     report = build(load_study(study), results, out, profile_name)
     for note in report.notes:
@@ -540,8 +540,8 @@ def store() -> None:
 @store_option
 def store_verify(store: Path) -> None:
     """Read every file and compare it with its checksum. Changes nothing; exits with 1 if some are damaged."""
-    from runner.store import Store  # noqa: PLC0415
-    from runner.upkeep import verify  # noqa: PLC0415
+    from runner.store.maintenance import verify  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     found = verify(Store(store))
     for error in found.damaged:
@@ -558,8 +558,8 @@ def store_verify(store: Path) -> None:
 @store_option
 def store_du(store: Path) -> None:
     """Show how much the parts of the store take."""
-    from runner.store import Store  # noqa: PLC0415
-    from runner.upkeep import disk_use  # noqa: PLC0415
+    from runner.store.maintenance import disk_use  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     parts = disk_use(Store(store))
     for name, size in {**parts, "total": sum(parts.values())}.items():
@@ -572,8 +572,8 @@ def store_du(store: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Only print what would go.")
 def store_gc(store: Path, unused: bool, dry_run: bool) -> None:
     """Remove what killed runs left behind and what was set aside as damaged."""
-    from runner.store import Store  # noqa: PLC0415
-    from runner.upkeep import remove, rubbish, size_of  # noqa: PLC0415
+    from runner.store.maintenance import remove, rubbish, size_of  # noqa: PLC0415
+    from runner.store.store import Store  # noqa: PLC0415
 
     paths = rubbish(Store(store), unused=unused)
     size = sum(size_of(path) for path in paths)
@@ -589,7 +589,7 @@ def store_gc(store: Path, unused: bool, dry_run: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 def serve(folder: Path, port: int) -> None:
     """Serve a built site on this machine, to look at it in a browser."""
-    from runner.serve import serve_folder  # noqa: PLC0415
+    from runner.publish.serve import serve_folder  # noqa: PLC0415
 
     serve_folder(folder, port, click.echo)
 
@@ -599,7 +599,7 @@ def _warn(line: str) -> None:
 
 
 def _print_plan(plan: Plan, store: Store, *, force: bool, detailed: bool) -> None:
-    from runner.status import pending_levels  # noqa: PLC0415
+    from runner.execution.status import pending_levels  # noqa: PLC0415
 
     pending = pending_levels(plan, store, force=force)
     click.echo(
@@ -623,10 +623,10 @@ def _print_estimate(
     *,
     force: bool,
 ) -> None:
-    from runner.estimate import estimate  # noqa: PLC0415
+    from runner.execution.estimate import estimate  # noqa: PLC0415
+    from runner.execution.resources import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
+    from runner.execution.task import pending_tasks  # noqa: PLC0415
     from runner.progress import duration  # noqa: PLC0415
-    from runner.tasks import pending_tasks  # noqa: PLC0415
-    from runner.workplace import Workplace, choose_device, choose_engine, choose_jobs  # noqa: PLC0415
 
     chosen = choose_device(device)
     place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))

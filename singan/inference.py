@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from singan.engines import compiled
-from singan.engines.convolutions import convolve
+from singan.kernels import jit
+from singan.kernels.convolutions import convolve
 from singan.networks import LEAK, PADDING_px
 from singan.pyramid import TrainedLevel
 
@@ -95,7 +95,7 @@ def _of(weight: Tensor, bias: Tensor) -> _Convolution:
 
 def _is_compiled(device: torch.device) -> bool:
     """Whether convolutions are compiled loops: they use one thread, so every thread has its own strip."""
-    return device.type == "cpu" and compiled.is_available()
+    return device.type == "cpu" and jit.is_available()
 
 
 def _workers(device: torch.device) -> int:

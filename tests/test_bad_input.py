@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-import pictures
 import pytest
-from conftest import TinyStudy
+from helpers import pictures
+from helpers.tiny_study import TinyStudy
 
 from runner import cli
 

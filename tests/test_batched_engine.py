@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from golden_losses import cases
+from helpers.golden_losses import cases
+from helpers.tiny import tiny_pyramid
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_pyramid
 from torch import Tensor
 
 from singan.engines import batched

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import safetensors.torch
 import torch
+from helpers.tiny import CPU, picture, tiny_pyramid, trained_level, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import CPU, picture, tiny_pyramid, trained_level, unhurried
 from torch import Tensor
 
 from singan.checkpoint import dump_level, load_level

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from runner.claims import Claim, LossCheck, chosen_levels
+from runner.study.claims import Claim, LossCheck, chosen_levels
 
 
 @pytest.mark.parametrize(

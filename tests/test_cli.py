@@ -9,44 +9,10 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
-from conftest import TinyStudy
+from helpers.shell import SINGAN, STUDY, TINY, Shell
+from helpers.tiny_study import TinyStudy
 
 from runner import cli
-
-SINGAN = [sys.executable, "-c", "from runner.cli import main; main()"]
-
-
-class Shell:
-    """Runs `singan` in this process, in a folder of its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, standard output, standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["singan", *arguments])
-        status: object = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        assert isinstance(status, int)
-        return status, *self._capsys.readouterr()
-
-
-@pytest.fixture
-def singan(
-    tiny_study: TinyStudy,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    return Shell(monkeypatch, capsys)
-
-
-STUDY = ("--study", "study.toml")
-TINY = (*STUDY, "--profile", "tiny")
 
 
 def test_from_a_study_to_a_site(singan: Shell, tmp_path: Path) -> None:
@@ -138,7 +104,7 @@ def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: py
     def hungry(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("runner.execute.train_task", hungry)
+    monkeypatch.setattr("runner.execution.executor.train_task", hungry)
     status, out, err = singan("run", *TINY, "--experiment", "sr")
     assert status == cli.EXIT_FAILED_RUNS
     assert "0 of 1 runs done, 1 failed" in out
@@ -182,7 +148,7 @@ def test_an_interrupted_run_says_how_to_go_on(singan: Shell, monkeypatch: pytest
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("runner.execute.train_task", interrupted)
+    monkeypatch.setattr("runner.execution.executor.train_task", interrupted)
     status, _, err = singan("run", *TINY)
     assert status == cli.EXIT_INTERRUPTED
     assert "the same command goes on from what is kept" in err

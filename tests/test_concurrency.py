@@ -6,14 +6,14 @@ import multiprocessing
 from pathlib import Path
 
 import torch
-from conftest import TinyStudy
+from helpers.tiny_study import TinyStudy
 
-from runner.execute import Execution
+from runner.execution.executor import Execution
+from runner.execution.resources import Workplace
 from runner.progress import PlainProgress
-from runner.results import Results
-from runner.store import Store
-from runner.upkeep import verify
-from runner.workplace import Workplace
+from runner.record.schema import Results
+from runner.store.maintenance import verify
+from runner.store.store import Store
 
 
 def _work(study: Path, folder: Path, name: str) -> None:
@@ -28,7 +28,7 @@ def _work(study: Path, folder: Path, name: str) -> None:
 
 def test_two_runs_at_once_train_each_level_once(tiny_study: TinyStudy, tmp_path: Path) -> None:
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["runner.execute"])
+    processes.set_forkserver_preload(["runner.execution.executor"])
     workers = [processes.Process(target=_work, args=(tiny_study.path, tmp_path, name)) for name in "ab"]
     for worker in workers:
         worker.start()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.publish import derived
-from runner.publish.derived import write_derived
-from runner.publish.folder import SiteFolder
+from runner.publish.output import derived
+from runner.publish.output.derived import write_derived
+from runner.publish.output.folder import SiteFolder
 from singan.errors import UserError
 
 

@@ -6,14 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import TinyStudy
+from helpers.tiny_study import TinyStudy
 
-from runner.crew import urgencies
-from runner.estimate import estimate, makespan
-from runner.plan import Plan
-from runner.store import Store
-from runner.tasks import Task, pending_tasks, tasks_of
-from runner.workplace import Workplace
+from runner.execution.estimate import estimate, makespan
+from runner.execution.pool import urgencies
+from runner.execution.resources import Workplace
+from runner.execution.task import Task, pending_tasks, tasks_of
+from runner.planning.plan import Plan
+from runner.store.store import Store
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import PIL.ImageFilter
 import pytest
 from skimage import color, data
 
-from runner.evaluate import (
+from runner.metrics.evaluate import (
     DEFINITIONS,
     MAX_PSNR_dB,
     Metrics,
@@ -26,7 +26,7 @@ from runner.evaluate import (
     shrink,
     ssim,
 )
-from runner.niqe import FEATURES
+from runner.metrics.niqe import FEATURES
 from singan.errors import UserError
 from singan.geometry import Size, sr_output_size
 
@@ -259,5 +259,5 @@ def test_every_measure_is_defined_in_order() -> None:
 
 def test_definitions_can_be_had_without_torch() -> None:
     """Pages show them, and are rendered without it."""
-    script = "import sys, runner.evaluate; sys.exit('torch' in sys.modules)"
+    script = "import sys, runner.metrics.evaluate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -14,28 +14,19 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from conftest import TinyStudy
-from test_cli import STUDY, TINY, Shell
+from helpers.shell import STUDY, TINY, Shell
 
 from runner import cli
-from runner.crew import Crew
-from runner.results import Results, RunRecord
-from runner.store import Store
-from runner.tasks import News
-from runner.upkeep import rubbish, verify
+from runner.execution.pool import Crew
+from runner.execution.task import News
+from runner.record.schema import Results, RunRecord
+from runner.store.maintenance import rubbish, verify
+from runner.store.store import Store
 from singan.engines.batched import BatchedEngine
 from singan.level import EpochResult, LevelInputs, LevelState
 from singan.settings import TrainingSettings
 
 TRAIN_EPOCH = BatchedEngine.train_epoch
-
-
-@pytest.fixture
-def singan(
-    tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    return Shell(monkeypatch, capsys)
 
 
 def break_training(
@@ -382,6 +373,6 @@ def test_memory_that_runs_out_outside_of_any_run_ends_in_one_line(
     def baselines(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("runner.measure.Measuring.baselines", baselines)
+    monkeypatch.setattr("runner.record.measure.Measuring.baselines", baselines)
     status, _, err = singan(*ORIGINAL)
     assert (status, err) == (cli.EXIT_USAGE, "singan: out of memory\n")

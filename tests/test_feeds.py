@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 import torch
-from tiny import ByHand, draw, picture, randomise, tiny_pyramid
+from helpers.tiny import ByHand, draw, picture, randomise, tiny_pyramid
 from torch import Tensor
 
 from singan.feeds import adversarial_input, reconstruction_input

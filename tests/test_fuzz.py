@@ -27,22 +27,22 @@ import click
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import write_tiny_study
+from helpers.lab import Lab
+from helpers.mutations import ODD_TEXT, as_toml, spoilt_bytes, spoilt_text, spoilt_tree
+from helpers.pictures import noise
+from helpers.records import small_study, write_results
+from helpers.tiny_study import write_tiny_study
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import ODD_TEXT, as_toml, spoilt_bytes, spoilt_text, spoilt_tree
-from pictures import noise
-from records import small_study, write_results
-from test_execute import Lab
 
 from runner import cli
-from runner.images import LoadedImage, NotAvailableError, load_folder, load_own
-from runner.publish import render
+from runner.execution.status import pending_levels, run_states
+from runner.images.load import LoadedImage, NotAvailableError, load_folder, load_own
+from runner.publish.output import render
 from runner.publish.site import build_site
-from runner.status import pending_levels, run_states
-from runner.store import KINDS, WEIGHTS, DamagedError, Store
-from runner.study import Study, load_study
-from runner.upkeep import disk_use, remove, rubbish, size_of, verify
+from runner.store.maintenance import disk_use, remove, rubbish, size_of, verify
+from runner.store.store import KINDS, WEIGHTS, DamagedError, Store
+from runner.study.schema import Study, load_study
 from singan.errors import UserError
 
 SHIPPED = Path(__file__).parents[1] / "experiments.toml"
@@ -449,7 +449,7 @@ def unreachable(source: object) -> Path:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("runner.measure.fetch", unreachable)
+        patch.setattr("runner.record.measure.fetch", unreachable)
         home = tmp_path_factory.mktemp("kept")
         yield Kept(Lab(write_tiny_study(home, patch), home))
 

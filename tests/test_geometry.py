@@ -3,9 +3,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from helpers.tiny import unhurried
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from tiny import unhurried
 
 from singan.errors import UserError
 from singan.geometry import (

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import golden_batched
 import numpy as np
 import pytest
 import torch
-from golden_losses import GOLDEN, Losses, cases, train
+from helpers import golden_batched
+from helpers.golden_losses import GOLDEN, Losses, cases, train
 
-from singan.engines import compiled
 from singan.engines.plain import PlainEngine
+from singan.kernels import jit
 
 GOLDEN_LOSSES: dict[str, Losses] = json.loads(GOLDEN.read_text(encoding="utf-8"))
 GOLDEN_BATCHED = golden_batched.read()
@@ -74,7 +74,7 @@ def test_another_vector_unit_gives_the_same_results(capability: str) -> None:
         assert_close(losses, GOLDEN_LOSSES[name])
     for name, outcome in made["batched"].items():
         assert_same_outcome(golden_batched.Outcome(**outcome), GOLDEN_BATCHED[name])
-    assert made["compiled"] == compiled.is_available()
+    assert made["compiled"] == jit.is_available()
     np.testing.assert_allclose(
         made["single precision"][0][0],
         GOLDEN_BATCHED["wide"].losses[0][0],
@@ -86,7 +86,7 @@ def test_another_vector_unit_gives_the_same_results(capability: str) -> None:
 def in_another_process(capability: str, **variables: str) -> Any:
     """What `golden_child` prints, with torch and numba told which instructions to use."""
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("golden_child.py"))],
+        [sys.executable, str(Path(__file__).parent / "helpers" / "golden_child.py")],
         env={**os.environ, "ATEN_CPU_CAPABILITY": capability, **variables},
         capture_output=True,
         check=True,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from tiny import same_state, state_of, tiny_pyramid
+from helpers.tiny import same_state, state_of, tiny_pyramid
 from torch import Tensor
 
 from singan.engines.batched import BatchedEngine

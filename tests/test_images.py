@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pictures
 import PIL.Image
 import pytest
+from helpers import pictures
 
-from runner.images import (
+from runner.images.load import (
     CACHE_VARIABLE,
     LoadedImage,
     NotAvailableError,
@@ -23,7 +23,7 @@ from runner.images import (
     load_own,
     read_picture,
 )
-from runner.study import Image, Study, load_study
+from runner.study.schema import Image, Study, load_study
 from singan.errors import UserError
 
 

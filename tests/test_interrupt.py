@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import TinyStudy
+from helpers.tiny_study import TinyStudy
 
 from runner.cli import DURATION, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, main
-from runner.interrupt import TimeLimitReachedError, interruptible
-from runner.store import WEIGHTS
+from runner.execution.interrupt import TimeLimitReachedError, interruptible
+from runner.store.store import WEIGHTS
 
 
 def test_the_first_signal_only_asks_and_leaving_tells_of_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.publish.labels import Box, place_labels
+from runner.publish.content.labels import Box, place_labels
 
 AREA = Box(0, 0, 300, 200)
 DOTS = st.lists(st.tuples(st.floats(0, 300), st.floats(0, 200), st.floats(5, 60)), max_size=25)

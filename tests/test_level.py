@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 import safetensors.torch
 import torch
-from tiny import CPU, ByHand, same_state, state_of, tiny_pyramid
+from helpers.tiny import CPU, ByHand, same_state, state_of, tiny_pyramid
 from torch import Tensor, nn
 
 from singan.checkpoint import dump_level

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TinyStudy
+from helpers.tiny_study import TinyStudy
 
-from runner.evaluate import Metrics, evaluate
-from runner.execute import Execution
-from runner.images import LoadedImage
-from runner.measure import Measuring
-from runner.plan import Run
+from runner.execution.executor import Execution
+from runner.execution.resources import Workplace
+from runner.images.load import LoadedImage
+from runner.metrics.evaluate import Metrics, evaluate
+from runner.planning.plan import Run
 from runner.progress import PlainProgress
-from runner.results import Results
-from runner.store import Store
-from runner.workplace import Workplace
+from runner.record.measure import Measuring
+from runner.record.schema import Results
+from runner.store.store import Store
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         calls.append(options["ground_truth"] is not None)
         return evaluate(*arguments, **options)
 
-    monkeypatch.setattr("runner.measure.evaluate", counting)
+    monkeypatch.setattr("runner.record.measure.evaluate", counting)
     return calls
 
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from helpers.tiny import ByHand, picture, randomise, same_state, state_of, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import ByHand, picture, randomise, same_state, state_of, unhurried
 from torch import Tensor, nn
 
 from singan.geometry import Size

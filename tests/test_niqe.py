@@ -11,7 +11,7 @@ import PIL.ImageFilter
 import pytest
 from skimage import data
 
-from runner.niqe import (
+from runner.metrics.niqe import (
     FEATURES,
     NIQE_PARAMETERS,
     NiqeModel,

@@ -6,12 +6,12 @@ import math
 import random
 
 import pytest
+from helpers.times import levels_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_publish_timing import levels_of
 
-from runner.publish.noise_floor import NoiseFloor, noise_floor
-from runner.publish.timing import compare
+from runner.publish.data.noise_floor import NoiseFloor, noise_floor
+from runner.publish.data.timing import compare
 
 PAIRS = [(work, seconds) for work in "abcd" for seconds in (10.0, 11.0)]
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.tiny import picture, randomise, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import picture, randomise, unhurried
 from torch import Tensor, nn
 
 from singan.geometry import Size

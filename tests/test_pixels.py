@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny import CPU
+from helpers.tiny import CPU
 
 from singan.pixels import to_pixels, to_tensor
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import ByHand, draw, same_state, state_of, tiny_pyramid
+from helpers.tiny import ByHand, draw, same_state, state_of, tiny_pyramid
 from torch import Tensor
 
 from singan.engines.plain import PlainEngine, discriminator_step, generator_step

@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from conftest import TinyStudy
+from helpers.tiny_study import TinyStudy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.images import LoadedImage
-from runner.plan import LevelTraining, digest, make_plan, plan_levels, why_changed
-from runner.select import select
-from runner.study import Experiment, load_study
+from runner.images.load import LoadedImage
+from runner.planning.plan import LevelTraining, digest, make_plan, plan_levels, why_changed
+from runner.planning.selection import select
+from runner.study.schema import Experiment, load_study
 from singan.geometry import Size
 from singan.settings import TrainingSettings
 
@@ -192,7 +192,7 @@ def test_draws_share_the_weights_and_leave_the_first_picture_as_it_is(tiny_study
 
 def test_the_studys_runs_at_paper_keep_their_keys() -> None:
     # A day of computing lies in stores under these: if one of them changes, none of it is found again.
-    pinned = json.loads(Path("tests/golden/keys.json").read_text(encoding="utf-8"))
+    pinned = json.loads(Path("tests/helpers/golden/keys.json").read_text(encoding="utf-8"))
     images = {
         name: cast("LoadedImage", SimpleNamespace(id=name, size=Size(*kept["size"]), digest=kept["digest"]))
         for name, kept in pinned["images"].items()

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
 from runner.publish.site import SiteReport, build_site
-from runner.study import Study, load_study
+from runner.study.schema import Study, load_study
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp; {{ 7*7 }} $x^2$ 🐄 \u202e\u05e2\u05d1\u05e8\u05d9\u05ea\u202c"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import html5lib
 import pytest
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
 from runner import cli
-from runner.publish.audit import audit
-from runner.publish.markup import Markup
+from runner.publish.audit.audit import audit
+from runner.publish.audit.markup import Markup
 from runner.publish.site import build_site
 from singan.errors import UserError
 
@@ -207,13 +207,13 @@ def test_the_command_tells_the_problems_and_fails(
 ) -> None:
     study = small_study(("original",), ("colosseum",))
     write_results(tmp_path / "results", study)
-    monkeypatch.setattr("runner.study.load_study", lambda path: study)
+    monkeypatch.setattr("runner.study.schema.load_study", lambda path: study)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["singan", "build-site", "--check"])
     cli.main()
     assert capsys.readouterr().out.splitlines()[-1].startswith("checked: ")
 
-    monkeypatch.setattr("runner.publish.audit.MOST_SCRIPT_bytes", 10)
+    monkeypatch.setattr("runner.publish.audit.audit.MOST_SCRIPT_bytes", 10)
     with pytest.raises(SystemExit, match="1"):
         cli.main()
     assert capsys.readouterr().out.splitlines()[-1].startswith("static: scripts of ")

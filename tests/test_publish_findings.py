@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
-from runner.evaluate import DEFINITIONS
-from runner.publish.comparison import Comparison, compare_experiments, noise_spread, outputs
-from runner.publish.evidence import Figure
-from runner.publish.findings import Answer, Finding, agreed, findings, overall, quality_answer
-from runner.publish.gather import gather
-from runner.publish.metrics import metric_tables, signed
-from runner.publish.model import SiteData
+from runner.metrics.evaluate import DEFINITIONS
+from runner.metrics.statistics import Difference, Verdict
+from runner.publish.content.comparison import Comparison, compare_experiments, noise_spread, outputs
+from runner.publish.content.evidence import Figure
+from runner.publish.content.findings import Answer, Finding, agreed, findings, overall, quality_answer
+from runner.publish.content.metrics import metric_tables, signed
+from runner.publish.data.gather import gather
+from runner.publish.data.model import SiteData
 from runner.publish.site import build_site
-from runner.results import Draw, LevelRecord, Results, RunRecord, run_name
-from runner.spread import Difference, Verdict
-from runner.study import Study
+from runner.record.schema import Draw, LevelRecord, Results, RunRecord, run_name
+from runner.study.schema import Study
 
 EXPERIMENTS = ("original", "early-stop", "real-b")
 IMAGES = ("stone-face", "colosseum")

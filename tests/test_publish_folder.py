@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from records import small_study, write_results
+from helpers.records import small_study, write_results
 
-from runner.publish.folder import MARKER, site_folder
+from runner.publish.output.folder import MARKER, site_folder
 from runner.publish.site import build_site
 from singan.errors import UserError
 

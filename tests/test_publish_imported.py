@@ -9,15 +9,15 @@ import re
 from pathlib import Path
 
 import pytest
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
-from runner.publish.gather import gather
-from runner.publish.metrics import metric_tables
-from runner.publish.model import Cell
+from runner.publish.content.metrics import metric_tables
+from runner.publish.data.gather import gather
+from runner.publish.data.model import Cell
 from runner.publish.site import build_site
 from runner.publish.words import UNKNOWN
-from runner.results import run_name
-from runner.study import Study
+from runner.record.schema import run_name
+from runner.study.schema import Study
 
 STUDY = small_study(("original", "real-b"), ("colosseum",))
 SENTENCE = "Imported: trained elsewhere; no losses or snapshots."

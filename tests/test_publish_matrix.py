@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
-from runner.publish.gather import gather
-from runner.publish.matrix import MatrixRow, best_on, matrix
-from runner.publish.model import SiteData
+from runner.publish.content.matrix import MatrixRow, best_on, matrix
+from runner.publish.data.gather import gather
+from runner.publish.data.model import SiteData
 from runner.publish.words import TIMES, UNKNOWN
-from runner.results import Results
+from runner.record.schema import Results
 
 SEEDS = (0, 1, 2)
 SAME: Mapping[str, float | None] = {"lr_psnr": 30.0, "lr_delta_e": 3.0, "niqe": None, "blur": 0.5}

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
-from runner.evaluate import DEFINITIONS
+from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.site import SiteReport, build_site
-from runner.results import Results, RunRecord, run_name
-from runner.study import Study
+from runner.record.schema import Results, RunRecord, run_name
+from runner.study.schema import Study
 from singan.errors import UserError
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from records import Synthetic, full_study, write_results
+from helpers.records import Synthetic, full_study, write_results
 from scipy.stats import spearmanr
 
-from runner.publish.gather import gather
-from runner.publish.pages import ReproductionPage, all_pages
-from runner.publish.reproduction import Reproduction, reproduction
+from runner.publish.content.pages import ReproductionPage, all_pages
+from runner.publish.content.reproduction import Reproduction, reproduction
+from runner.publish.data.gather import gather
 from runner.publish.site import build_site
-from runner.results import PublishedPicture, PublishedRecord, Results, write_published
+from runner.record.schema import PublishedPicture, PublishedRecord, Results, write_published
 
 STUDY = full_study()
 RUNS = [(e.id, i.id) for e in STUDY.experiment.values() for i in STUDY.images_of(e)]

@@ -5,37 +5,12 @@ from __future__ import annotations
 import doctest
 
 import pytest
-from records import MACHINE
+from helpers.records import MACHINE
+from helpers.times import levels_of
 
 from runner.publish import words
-from runner.publish.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
-from runner.published import Published
-from runner.results import LevelRecord, Picture, Snapshots
-
-NO_SHEET = Snapshots(sheet=Picture(file="", width=1, height=2), epochs=(0,), width=1, height=1)
-
-
-def levels_of(*seconds: float, machine: str = "one") -> Trained:
-    records = [
-        LevelRecord(
-            key=str(level),
-            level=level,
-            width=1,
-            height=1,
-            base_width=32,
-            epochs_planned=1,
-            epochs_done=1,
-            stopped_early=False,
-            seconds=value,
-            noise_amplitude=1,
-            loss_epochs=(),
-            losses={},
-            snapshots=NO_SHEET,
-            provenance=MACHINE.model_copy(update={"machine": machine}),
-        )
-        for level, value in enumerate(seconds)
-    ]
-    return trained(records, complete=True)
+from runner.publish.data.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
+from runner.study.published import Published
 
 
 def published(total: float, **more: object) -> Published:

@@ -7,13 +7,13 @@ import json
 import re
 from pathlib import Path
 
-from records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_results
 
-from runner.publish.gather import gather
-from runner.publish.model import SiteData
+from runner.publish.content.viewer import Viewer, experiment_viewer, image_choices, image_viewer
+from runner.publish.data.gather import gather
+from runner.publish.data.model import SiteData
 from runner.publish.site import build_site
-from runner.publish.viewer import Viewer, experiment_viewer, image_choices, image_viewer
-from runner.results import Results
+from runner.record.schema import Results
 
 
 def data_of(folder: Path, what: Synthetic | None = None) -> SiteData:

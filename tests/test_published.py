@@ -9,32 +9,25 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import TinyStudy
-from official_folders import trained_pyramid
-from test_cli import Shell
-from test_imported import TINY, done, imported_runs, refused, tree
+from helpers.official_folders import trained_pyramid
+from helpers.outcomes import done, imported_runs, refused, tree
+from helpers.shell import TINY, Shell
+from helpers.tiny_study import TinyStudy
 
-from runner.evaluate import evaluate
-from runner.images import PUBLISHED_VARIABLE
-from runner.results import read_published
+from runner.images.load import PUBLISHED_VARIABLE
+from runner.metrics.evaluate import evaluate
+from runner.official.format import write_official
+from runner.record.schema import read_published
 from singan.geometry import Size, pyramid_geometry
-from singan.official import write_official
 from singan.pyramid import Pyramid, build_pyramid
 
 BASE = 'published_pictures = "https://example.org/state/"\n'
 PICTURE = "images/exp_a/dots.png"
 
 
-@pytest.fixture
-def singan(
-    tiny_study: TinyStudy,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Shell:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def cache_of_published_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PUBLISHED_VARIABLE, str(tmp_path / "site of the author"))
-    return Shell(monkeypatch, capsys)
 
 
 def name_in_study(tiny_study: TinyStudy, experiment: str, image: str, text: str) -> None:

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 import torch
+from helpers.tiny import CPU, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import CPU, unhurried
 
 from singan.geometry import Size
 from singan.randomness import LevelStreams, level_noise, noise_map, stream

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TinyStudy
-from tiny import tiny_pyramid
+from helpers.tiny import tiny_pyramid
+from helpers.tiny_study import TinyStudy
 
-from runner.execute import Execution
+from runner.execution.executor import Execution
+from runner.execution.resources import Workplace
 from runner.progress import PlainProgress
-from runner.results import Results
-from runner.store import HISTORY, WEIGHTS, Store
-from runner.workplace import Workplace
+from runner.record.schema import Results
+from runner.store.store import HISTORY, WEIGHTS, Store
 from singan.checkpoint import dump_level
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError
@@ -156,7 +156,7 @@ def test_twenty_kills_at_random_moments_change_no_bit(
 ) -> None:
     tiny_study.edit("epochs = 2", "epochs = 8")
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["runner.execute"])
+    processes.set_forkserver_preload(["runner.execution.executor"])
 
     def start(folder: Path, die_at_write: int | None = None) -> multiprocessing.process.BaseProcess:
         process = processes.Process(target=_work, args=(tiny_study.path, folder, die_at_write))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.serve import serve_folder
+from runner.publish.serve import serve_folder
 from singan.errors import UserError
 
 

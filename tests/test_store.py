@@ -6,21 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from helpers.store import PROVENANCE
 
-from runner.results import Provenance
-from runner.store import DamagedError, Entry, Store
+from runner.store.store import DamagedError, Entry, Store
 from singan.errors import UserError
-
-PROVENANCE = Provenance(
-    finished="2025-01-01T00:00:00Z",
-    machine="m",
-    device="cpu",
-    threads=1,
-    singan="0",
-    commit=None,
-    torch="0",
-    python="0",
-)
 
 
 def add(store: Store, key: str = "k", data: bytes = b"weights") -> Entry:
@@ -165,7 +154,7 @@ def test_a_failed_addition_leaves_the_old_entry_and_no_rubbish(
     def full(path: Path, data: bytes) -> None:
         raise UserError("cannot be written: No space left on device", where=str(path))
 
-    monkeypatch.setattr("runner.store.write_atomically", full)
+    monkeypatch.setattr("runner.store.store.write_atomically", full)
     with pytest.raises(UserError, match="No space left"):
         add(store, data=b"other")
     entry = store.find("levels", "k")

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.study import Experiment, Study, load_study
+from runner.study.schema import Experiment, Study, load_study
 from singan.errors import UserError
 from singan.geometry import Size, pyramid_geometry
 from singan.stopping import StopRule
 from singan.switches import LevelFeed
 
 SHIPPED = Path(__file__).parents[1] / "experiments.toml"
-BROKEN = sorted((Path(__file__).parent / "broken_studies").glob("*.toml"))
+BROKEN = sorted((Path(__file__).parent / "helpers" / "broken_studies").glob("*.toml"))
 
 PAGES = "https://harel147.github.io/html_research_results/experiments_pages"
 SINGAN_FILES = "https://raw.githubusercontent.com/tamarott/SinGAN"

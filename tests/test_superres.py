@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import ByHand, draw, picture, trained_level
+from helpers.tiny import ByHand, draw, picture, trained_level
 from torch import Tensor
 
 from singan.geometry import Size

@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from official_folders import (
+from helpers.official_folders import (
     FILES,
     ONE_OF_EACH,
     PYRAMID,
@@ -26,9 +24,11 @@ from official_folders import (
     saved,
     zipped,
 )
-from tiny import CPU
+from helpers.tiny import CPU
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from singan.official import read_official, write_official
+from runner.official.format import read_official, write_official
 
 few = settings(deadline=None, max_examples=15)
 """A whole folder is read for every example."""

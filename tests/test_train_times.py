@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.train_times import read_minutes
+from runner.official.train_times import read_minutes
 
 AS_WRITTEN = """
 level 0 time: 2.52 minuets

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import PIL.Image
 import pytest
-import records
+from helpers import records
+from helpers.records import Pixels, Synthetic, small_study, write_results
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, sync_playwright
-from records import Pixels, Synthetic, small_study, write_results
 
 from runner.publish.site import build_site
-from runner.results import Results
+from runner.record.schema import Results
 from singan.geometry import Size
 
 EXPERIMENT, IMAGE = "experiments/real-b.html", "images/colosseum.html"

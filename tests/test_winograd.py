@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from singan.engines import compiled, winograd
+from singan.kernels import jit, winograd
 
-pytestmark = pytest.mark.skipif(not compiled.is_available(), reason="numba is not installed")
+pytestmark = pytest.mark.skipif(not jit.is_available(), reason="numba is not installed")
 
 TOLERANCE = 5e-6
 """Of the largest value; rounding of float32 is 6e-8, and direct summation of these shapes is off by 5e-7."""

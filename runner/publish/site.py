@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from runner.publish.charts import Chart
-from runner.publish.derived import write_derived
-from runner.publish.downloads import downloads
-from runner.publish.folder import SiteFolder, site_folder
-from runner.publish.gather import gather
-from runner.publish.model import SiteData
-from runner.publish.pages import ExperimentPage, Page, ReproductionPage, TimingPage, all_pages
-from runner.publish.pictures import all_thumbnails, copy_pictures
-from runner.publish.render import Renderer, static_files
-from runner.study import Study
+from runner.publish.content.charts import Chart
+from runner.publish.content.pages import ExperimentPage, Page, ReproductionPage, TimingPage, all_pages
+from runner.publish.data.gather import gather
+from runner.publish.data.model import SiteData
+from runner.publish.output.derived import write_derived
+from runner.publish.output.downloads import downloads
+from runner.publish.output.folder import SiteFolder, site_folder
+from runner.publish.output.pictures import all_thumbnails, copy_pictures
+from runner.publish.output.render import Renderer, static_files
+from runner.study.schema import Study
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def _charts(page: Page) -> list[Chart]:
 
 def _made_with() -> str:
     """What decides the bytes of thumbnails and charts, beyond what they show: libraries, and our own code."""
-    here = Path(__file__)
-    code = b"".join(here.with_name(name).read_bytes() for name in ("charts.py", "labels.py", "pictures.py"))
+    here = Path(__file__).parent
+    drawn_by = ("content/charts.py", "content/labels.py", "output/pictures.py")
+    code = b"".join((here / name).read_bytes() for name in drawn_by)
     versions = [f"{name} {version(name)}" for name in ("pillow", "matplotlib")]
     return ", ".join([*versions, f"code {hashlib.sha256(code).hexdigest()[:12]}"])

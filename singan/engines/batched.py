@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from singan.engines import derivatives as d
-from singan.engines.convolutions import input_gradient, weight_gradient
 from singan.engines.derivatives import Gradients
 from singan.feeds import adversarial_inputs
 from singan.inference import FoldedGenerator, fold
+from singan.kernels.convolutions import input_gradient, weight_gradient
 from singan.level import EpochResult, LevelInputs, LevelState
 from singan.networks import Discriminator, Generator, PADDING_px
 from singan.objective import GRADIENT_PENALTY_WEIGHT, RECONSTRUCTION_WEIGHT, interpolate

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from singan.engines import compiled, fused
-from singan.engines.convolutions import convolve
+from singan.kernels import batch_norm, jit
+from singan.kernels.convolutions import convolve
 from singan.networks import LEAK, ConvBlock, Discriminator, Generator
 
 _aten = torch.ops.aten
@@ -68,7 +68,7 @@ def forward(network: Generator | Discriminator, images: Tensor, padding: int = 0
 def _activated(block: ConvBlock, below: Tensor, a: Tensor) -> BlockTrace:
     """What follows a block's convolution."""
     if _is_fused(a):
-        h, mean, inverse = fused.forward(a, block.norm)
+        h, mean, inverse = batch_norm.forward(a, block.norm)
         return BlockTrace(below, a, mean, inverse, h)
     batch = len(a)
     scale, shift = _repeated(block.norm.weight, batch), _repeated(block.norm.bias, batch)
@@ -91,7 +91,7 @@ def update_statistics(network: Generator | Discriminator, trace: Trace, images: 
         assert momentum is not None
         norm.num_batches_tracked.add_(len(mean))  # `+=` would register it anew
         if _is_fused(seen.convolved):
-            fused.update_statistics(norm, mean, inverse, pixels)
+            batch_norm.update_statistics(norm, mean, inverse, pixels)
             continue
         variance = (inverse.pow(-2) - norm.eps) * (pixels / (pixels - 1))
         for image_mean, image_variance in zip(mean, variance, strict=True):
@@ -117,7 +117,7 @@ def block_backward(block: ConvBlock, trace: BlockTrace, dh: Tensor) -> BlockGrad
     """From the gradient of a block's output to that of its convolution's."""
     if _is_fused(trace.convolved):
         known = (trace.output, trace.convolved, trace.mean, trace.inverse_deviation, block.norm.weight)
-        return BlockGradients(*fused.backward(dh, *known))
+        return BlockGradients(*batch_norm.backward(dh, *known))
     dy = _aten.leaky_relu_backward(dh, trace.output, LEAK, True)
     batch = len(dh)
     da, scale, shift = _aten.native_batch_norm_backward(
@@ -158,7 +158,7 @@ def block_tangent(block: ConvBlock, trace: BlockTrace, below: Tensor) -> BlockTa
     a_t = convolve(below, block.conv.weight)
     if _is_fused(a_t):
         known = (trace.convolved, trace.output, trace.mean, trace.inverse_deviation, block.norm.weight)
-        x_t, h_t, deviation = fused.tangent(a_t, *known)
+        x_t, h_t, deviation = batch_norm.tangent(a_t, *known)
         return BlockTangent(below, x_t, deviation, h_t)
     x, inverse = _normalised(trace)
     deviation = (x * a_t).mean(
@@ -178,7 +178,7 @@ def block_backward_tangent(
         known = (trace.output, trace.convolved, trace.mean, trace.inverse_deviation, block.norm.weight)
         first = (gradients.normalised, gradients.convolved, gradients.scale)
         return BlockGradientTangents(
-            *fused.backward_tangent(dh_t, *known, tangent.normalised, tangent.deviation, *first)
+            *batch_norm.backward_tangent(dh_t, *known, tangent.normalised, tangent.deviation, *first)
         )
     x, inverse = _normalised(trace)
     pixels = x[0, 0].numel()
@@ -206,7 +206,7 @@ def _normalised(trace: BlockTrace) -> tuple[Tensor, Tensor]:
 
 
 def _is_fused(images: Tensor) -> bool:
-    return images.dtype == torch.float32 and compiled.serves(images.device)
+    return images.dtype == torch.float32 and jit.serves(images.device)
 
 
 def set_gradients(network: Generator | Discriminator, gradients: Gradients) -> None:

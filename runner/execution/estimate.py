@@ -1,0 +1,196 @@
+"""How long a plan will take on this machine: every distinct shape is tried for a moment.
+
+An epoch's time is that of its steps, which depends on size and width alone, and that of its adversarial
+inputs, which depends on the feed and on all levels below. Both are measured, in as many processes at once as
+will work side by side later; then the plan is played through, task by task, as the crew would.
+"""
+
+from __future__ import annotations
+
+import heapq
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import torch
+
+from runner.execution.pool import urgencies
+from runner.execution.resources import Workplace
+from runner.execution.task import Task
+from runner.planning.plan import LevelTraining, Plan, SuperResolution
+from singan.feeds import adversarial_inputs
+from singan.geometry import PyramidGeometry, sr_step_sizes
+from singan.inference import fold
+from singan.level import LevelTask, prepare_inputs, prepare_state
+from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
+from singan.stopping import DONT_TRAIN_EPOCHS, StopRule
+from singan.switches import LevelFeed
+
+_LONG_ENOUGH_s = 1.0
+"""A single epoch this long needs no second look."""
+
+_STOPS_AFTER = 2
+"""Levels that may stop early are taken to need this many times the least number of epochs."""
+
+Chain = tuple[LevelTraining, ...]
+"""Levels of one run, coarsest first."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds by the key of a task, and of the whole."""
+
+    tasks: Mapping[str, float]
+    total: float
+    longest_chain: float
+    """What no number of processes can do in less."""
+
+
+def estimate(plan: Plan, pending: Mapping[str, Task], place: Workplace) -> Estimate:
+    """Try and predict what is left of a plan. Takes a few epochs of each distinct level."""
+    chains = _chains(plan, pending)
+    with ProcessPoolExecutor(place.jobs, multiprocessing.get_context("spawn")) as pool:
+        workers = [pool.submit(time_levels, chains, place.of_worker(index)) for index in range(place.jobs)]
+        found = [worker.result() for worker in workers]
+    seconds = {key: statistics.fmean(times[key] for times in found) for key in found[0]}
+    tasks = {key: _duration(task, plan, seconds) for key, task in pending.items()}
+    return Estimate(tasks, makespan(pending, tasks, urgencies(plan), place.jobs), _longest(pending, tasks))
+
+
+def _chains(plan: Plan, pending: Mapping[str, Task]) -> list[Chain]:
+    """Of each pyramid the runs whose levels tell everything that is pending."""
+    chains = []
+    missing = set(pending)
+    for run in plan.runs:
+        keys = {*run.levels, *(draw.key for draw in run.draws)}
+        if keys & missing:
+            chains.append(tuple(plan.levels[key] for key in run.levels))
+            missing -= keys
+    return chains
+
+
+def time_levels(chains: Sequence[Chain], place: Workplace) -> dict[str, float]:
+    """Seconds of an epoch by key of a level, and of a pixel's enlargement by `sr <key>` of a last one."""
+    place.settle()
+    steps: dict[tuple[object, ...], float] = {}
+    seconds: dict[str, float] = {}
+    for chain in chains:
+        pyramid = build_pyramid(_noise(chain[0].geometry, place.device), chain[0].geometry)
+        for level in chain:
+            shape = (level.size, level.settings.width_at(level.level))
+            if shape not in steps:
+                steps[shape] = _time_steps(level, pyramid, place)
+            feed = (*shape, level.feed, len(pyramid.reals))
+            if feed not in steps:
+                steps[feed] = _time_feed(level, pyramid)
+            seconds[level.key] = steps[shape] + steps[feed]
+            pyramid = pyramid.with_level(_untrained(level, pyramid))
+        top = pyramid.levels[-1]
+        enlarging = ("sr", chain[-1].size, top.generator.width)
+        if enlarging not in steps:
+            steps[enlarging] = _time_enlarging(top, pyramid)
+        seconds[f"sr {chain[-1].key}"] = steps[enlarging]
+    return seconds
+
+
+def _noise(geometry: PyramidGeometry, device: torch.device) -> torch.Tensor:
+    return torch.rand(1, 3, *geometry.sizes[-1], device=device) * 2 - 1
+
+
+def _task(level: LevelTraining, feed: LevelFeed) -> LevelTask:
+    return LevelTask(feed, StopRule(), level.settings, 0, "estimate")
+
+
+def _untrained(level: LevelTraining, pyramid: Pyramid) -> TrainedLevel:
+    state = prepare_state(pyramid, _task(level, LevelFeed()))
+    return TrainedLevel(state.generator, state.discriminator, 0.1, state.anchor_noise)
+
+
+def _time_steps(level: LevelTraining, pyramid: Pyramid, place: Workplace) -> float:
+    """An epoch whose adversarial inputs cost nothing worth mentioning: those of the last level below."""
+    task = _task(level, LevelFeed(adversarial="real_train"))
+    inputs, state, engine = prepare_inputs(pyramid, task), prepare_state(pyramid, task), place.make_engine()
+
+    def epoch() -> None:
+        losses = engine.train_epoch(state, inputs, level.settings).losses
+        losses.sum().item()  # wait for the device
+
+    taken = _timed(epoch)
+    with torch.no_grad():
+        return max(0.0, taken - _timed(lambda: _draw(task.feed, pyramid, level)))
+
+
+def _time_feed(level: LevelTraining, pyramid: Pyramid) -> float:
+    with torch.no_grad():
+        return _timed(lambda: _draw(level.feed, pyramid, level))
+
+
+def _draw(feed: LevelFeed, pyramid: Pyramid, level: LevelTraining) -> None:
+    stream = torch.Generator(pyramid.reals[0].device)
+    adversarial_inputs(feed, pyramid, stream, level.settings.discriminator_steps).sum().item()
+
+
+def _time_enlarging(top: TrainedLevel, pyramid: Pyramid) -> float:
+    """Seconds a pixel takes to pass the last level's generator."""
+    image = pyramid.reals[-1]
+    folded = fold(top)
+    return _timed(lambda: folded.generate(image, image).sum().item()) / image[0, 0].numel()
+
+
+def _timed(work: Callable[[], object]) -> float:
+    """Seconds; what is short is done again, as the first time is not typical."""
+    taken = []
+    for _ in range(4):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+        if sum(taken) > _LONG_ENOUGH_s:
+            break
+    return statistics.median(taken[1:] or taken)
+
+
+def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
+    what = task.what
+    if isinstance(what, SuperResolution):
+        pixels = sum(
+            size.height * size.width for size in sr_step_sizes(plan.levels[what.top].size, what.factor)
+        )
+        return seconds[f"sr {what.top}"] * pixels
+    return seconds[what.key] * _expected_epochs(what)
+
+
+def _expected_epochs(level: LevelTraining) -> int:
+    epochs, stop = level.settings.epochs, level.stop
+    if stop.name == "dont_train":
+        return min(DONT_TRAIN_EPOCHS, epochs)
+    if stop.name == "small_rec_loss" and level.level > 1:  # the first two hardly ever reach so small a loss
+        return min(_STOPS_AFTER * (stop.after + 1), epochs)
+    return epochs
+
+
+def makespan(
+    tasks: Mapping[str, Task], seconds: Mapping[str, float], urgency: Mapping[str, float], jobs: int
+) -> float:
+    """Seconds until all is done, if each process takes the most urgent task that is ready."""
+    waiting = dict(tasks)
+    running: list[tuple[float, str]] = []  # a heap of ends
+    now, unfinished = 0.0, set(tasks)
+    while waiting or running:
+        ready = [key for key, task in waiting.items() if task.below not in unfinished]
+        for key in sorted(ready, key=lambda key: -urgency[key])[: jobs - len(running)]:
+            heapq.heappush(running, (now + seconds[key], key))
+            del waiting[key]
+        now, done = heapq.heappop(running)
+        unfinished.discard(done)
+    return now
+
+
+def _longest(tasks: Mapping[str, Task], seconds: Mapping[str, float]) -> float:
+    """The longest chain of tasks that stand on one another."""
+    ends: dict[str, float] = {}
+    for key, task in tasks.items():  # a level comes after the one below it
+        ends[key] = seconds[key] + (ends.get(task.below, 0.0) if task.below else 0.0)
+    return max(ends.values(), default=0.0)

@@ -1,0 +1,113 @@
+"""Enlarge one's own picture, by a single run or by levels trained elsewhere: a file, not a record."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import PIL.Image
+
+from runner.execution.interrupt import interruptible
+from runner.images.load import LoadedImage, read_picture
+from runner.planning.plan import Plan, super_resolution
+from runner.progress import showing_progress
+from runner.store.store import Store
+from singan.errors import UserError
+from singan.geometry import Size
+
+if TYPE_CHECKING:
+    from runner.execution.resources import DeviceName
+
+
+def check_output(output: Path, picture: Path | None) -> None:
+    """Refuse an output that could not or should not be written, before training; raises `UserError`."""
+    if not _is_writable(output.suffix.lower()):
+        raise UserError(
+            f'cannot write a "{output.suffix}" picture', where=str(output), right="end it in .png or .webp"
+        )
+    try:
+        folder = output.resolve().parent
+        reason = "is a folder" if output.is_dir() else None
+        if picture is not None and output.resolve() == picture.resolve():
+            reason = "is the picture itself, which would be lost"
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            reason = "lies in no folder that can be written"
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror}"
+    if reason is not None:
+        raise UserError(reason, where=str(output), right="name a file in an existing folder")
+
+
+def _is_writable(suffix: str) -> bool:
+    """Whether Pillow writes RGB pictures of that kind, found by trying: some it knows by name only."""
+    PIL.Image.init()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            PIL.Image.new("RGB", (32, 32)).save(io.BytesIO(), PIL.Image.EXTENSION.get(suffix, ""))
+    except Exception:  # (an encoder that cannot raises almost anything)
+        return False
+    return True
+
+
+def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, output: Path) -> Size:
+    """Carry out the plan's only run and write its picture; returns the picture's size.
+
+    Raises `UserError` when training fails.
+    """
+    from runner.execution.executor import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
+    from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
+    from runner.execution.worker import stored_picture  # noqa: PLC0415
+
+    (run,) = plan.runs
+    with showing_progress() as progress, interruptible(progress.say) as interrupt:
+        execution = Execution(
+            plan, {image.id: image}, store, Workplace(choose_device(device)), progress, interrupt=interrupt
+        )
+        reason = execution.carry_out(run)
+    if reason is not None:
+        raise UserError(reason, where=str(run))
+    return _save(stored_picture(store, run.output.key), output)
+
+
+def enlarge_trained(
+    folder: Path, picture: Path | None, factor: float, seed: int, device: DeviceName, output: Path
+) -> Size:
+    """Enlarge the picture that a folder of the public implementation was trained on.
+
+    Trains nothing and keeps nothing; returns the result's size. Raises `UserError` when the folder cannot be
+    read, or was trained on another picture than the one given.
+    """
+    from runner.execution.resources import choose_device  # noqa: PLC0415
+    from runner.official.trained_folder import read_foreign  # noqa: PLC0415
+
+    foreign = read_foreign(folder)
+    if picture is not None and not foreign.was_trained_on(read_picture(picture)):
+        raise UserError(
+            f"is not the picture that {folder} was trained on",
+            where=str(picture),
+            right=f"that one has {foreign.picture.size} pixels; leave PICTURE out to enlarge it",
+        )
+    task = super_resolution(foreign.levels_on(foreign.picture)[-1].key, factor, seed)
+    with showing_progress() as progress:
+        label = f"{foreign.name}, super-resolution x{factor:g}"
+        progress.start(label, 1.0)
+
+        def show(done: int, steps: int) -> None:
+            if progress.wants_update():
+                progress.update(done / steps, f"step {done} of {steps}")
+
+        enlarged = foreign.enlarge(task, foreign.picture, choose_device(device), show)
+        progress.finish("super-resolved")
+    return _save(PIL.Image.fromarray(enlarged.pixels), output)
+
+
+def _save(picture: PIL.Image.Image, output: Path) -> Size:
+    try:
+        picture.save(output)
+    except OSError as error:
+        raise UserError(f"cannot be written: {error}", where=str(output)) from None
+    return Size(picture.height, picture.width)

@@ -1,0 +1,71 @@
+"""What a plan would do, and why; what a store holds of it. Never imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.planning.plan import LevelTraining, Plan, Run, note_name, why_changed
+from runner.store.store import Note, Store
+
+State = Literal["done", "failed", "missing"]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A level that would be trained, why, and for which runs."""
+
+    task: LevelTraining
+    reason: str
+    runs: tuple[Run, ...]
+
+
+def pending_levels(plan: Plan, store: Store, *, force: bool = False) -> list[Pending]:
+    """Levels a run of this plan would train, in the order it would."""
+    return [
+        Pending(task, "forced" if force else _reason(plan, task, store), tuple(plan.runs_needing(key)))
+        for key, task in plan.levels.items()
+        if force or store.find("levels", key) is None
+    ]
+
+
+def _reason(plan: Plan, task: LevelTraining, store: Store) -> str:
+    """`new`, `missing file`, or `changed: ...` against what a run needing it last was."""
+    for run in plan.runs_needing(task.key):
+        note = store.read_note(note_name(plan, run))
+        if note is not None and str(task.level) in note["levels"]:
+            old = note["levels"][str(task.level)]
+            if old == task.fields:
+                return f"failed last time: {note['failure']}" if note["failure"] else "its file is missing"
+            return why_changed(old, task.fields)
+    return "new"
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where one run stands, and why."""
+
+    run: Run
+    state: State
+    why: str
+
+
+def run_states(plan: Plan, store: Store) -> Iterator[RunState]:
+    """State of every run."""
+    for run in plan.runs:
+        missing = [plan.levels[key] for key in run.levels if store.find("levels", key) is None]
+        note = store.read_note(note_name(plan, run))
+        if not missing and store.find("outputs", run.output.key) is not None:
+            yield RunState(run, "done", f"{len(run.levels)} levels, super-resolved")
+        elif note is not None and note["failure"] and missing and _was_the_same(note, missing[0]):
+            yield RunState(run, "failed", note["failure"])
+        elif missing:
+            levels = ", ".join(str(task.level) for task in missing)
+            yield RunState(run, "missing", f"levels {levels}: {_reason(plan, missing[0], store)}")
+        else:
+            yield RunState(run, "missing", "not super-resolved yet")
+
+
+def _was_the_same(note: Note, task: LevelTraining) -> bool:
+    return note["levels"].get(str(task.level)) == task.fields

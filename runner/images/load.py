@@ -1,0 +1,295 @@
+"""The study's pictures: fetched once, verified, cropped; photographs standing in for them when offline."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageOps
+import platformdirs
+
+from runner.study.schema import Image, SourceFile, StandIn
+from singan.errors import UserError
+from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
+
+Pixels = npt.NDArray[np.uint8]
+"""`[H, W, 3]` RGB."""
+
+StandIns = Literal["never", "offline", "always"]
+"""When photographs from scikit-image stand in for the study's pictures."""
+
+CACHE_VARIABLE = "SINGAN_IMAGES"
+"""Names the folder of downloaded images."""
+
+PUBLISHED_VARIABLE = "SINGAN_PUBLISHED"
+"""Names the folder of downloaded pictures that the author published, laid out as his site."""
+
+_PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
+_DOWNLOAD_TIMEOUT_s = 20
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedImage:
+    """A picture ready to train on; `ground_truth` by factor, `[factor * H, factor * W, 3]` each."""
+
+    id: str
+    title: str
+    pixels: Pixels
+    credit: str | None = None
+    stand_in: str | None = None
+    """What stands in for the study's picture, in words; None for the picture itself."""
+    ground_truth: Mapping[int, Pixels] = field(default_factory=dict)
+    is_own: bool = False
+    """Whether it is the user's own picture, not one of the study."""
+
+    @property
+    def size(self) -> Size:
+        height, width = self.pixels.shape[:2]
+        return Size(height, width)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of size and pixels: the picture's identity, whatever its name."""
+        return hashlib.sha256(repr(self.pixels.shape).encode() + self.pixels.tobytes()).hexdigest()
+
+
+def cache_folder(variable: str = CACHE_VARIABLE) -> Path:
+    """Where downloads are kept: the folder this environment variable names, or one in the user's cache."""
+    configured = os.environ.get(variable)
+    name = {CACHE_VARIABLE: "images", PUBLISHED_VARIABLE: "published"}[variable]
+    return Path(configured) if configured else Path(platformdirs.user_cache_dir("singan-lab")) / name
+
+
+def load_images(
+    images: Iterable[Image], stand_ins: StandIns = "never", say: Callable[[str], None] = print
+) -> dict[str, LoadedImage]:
+    """Load pictures of the study by id; `say` is told of every picture another stands in for.
+
+    Raises `UserError` when a picture can neither be had nor be stood in for.
+    """
+    loaded = {}
+    for image in images:
+        loaded[image.id] = _load(image, stand_ins)
+        if loaded[image.id].stand_in:
+            say(f"{image.title}: {loaded[image.id].stand_in} stands in for it")
+    return loaded
+
+
+def _load(image: Image, stand_ins: StandIns) -> LoadedImage:
+    if stand_ins == "always":
+        return _stand_in(image)
+    try:
+        pixels = _cropped(image)
+        truth = image.ground_truth
+        ground_truth = {truth.factor: _cropped(truth)} if truth else {}
+    except NotAvailableError:
+        if stand_ins == "offline" and image.stand_in is not None:
+            return _stand_in(image)
+        raise
+    check_trainable(Size(*pixels.shape[:2]), f"image {image.id}")
+    return LoadedImage(image.id, image.title, pixels, image.credit, None, ground_truth)
+
+
+class NotAvailableError(UserError):
+    """A picture that is in no cache and cannot be downloaded."""
+
+
+def _cropped(source: SourceFile) -> Pixels:
+    path = fetch(source)
+    pixels = read_picture(path)
+    declared = source.size.size
+    if pixels.shape[:2] != declared:
+        found = Size(*pixels.shape[:2])
+        raise UserError(f"is {found} pixels, not {declared} as the study says", where=str(path))
+    if source.crop is None:
+        return pixels
+    left, top, right, bottom = source.crop.box
+    return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+class Download(Protocol):
+    """A file to fetch: its place in the cache, perhaps in a folder there, its address, and its checksum."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def fetch(source: Download, variable: str = CACHE_VARIABLE) -> Path:
+    """Path of the verified file in the cache that `variable` names, downloaded if it is not there.
+
+    Raises `NotAvailableError` with the address and where to put the file by hand.
+    """
+    import pooch  # noqa: PLC0415  (slow to import, and needed by few commands)
+
+    place = cache_folder(variable) / source.file
+    pooch.get_logger().setLevel("ERROR")
+    try:
+        path = pooch.retrieve(
+            source.url,
+            known_hash=f"sha256:{source.sha256}",
+            fname=place.name,
+            path=place.parent,
+            downloader=pooch.HTTPDownloader(timeout=_DOWNLOAD_TIMEOUT_s, progressbar=False),
+        )
+    except Exception as error:  # (requests, urllib3, pooch and the system each raise their own)
+        wrong = "does not match the known hash" in str(error)
+        reason = "the file there has another checksum" if wrong else _root_cause(error)
+        advice = f"fetch it by hand and put it at {place}"
+        if place.is_file():  # (pooch keeps nothing it could not verify, so this one was there before)
+            advice = f"the file at {place} has another checksum: replace it"
+        raise NotAvailableError(
+            f"cannot download {source.url} ({reason})",
+            right=f"{advice}, or name a folder that has it in {variable}",
+        ) from None
+    return Path(path)
+
+
+def _root_cause(error: BaseException) -> str:
+    while error.__context__ is not None:
+        error = error.__context__
+    text = str(error) or type(error).__name__
+    return re.sub(r"^\[Errno [^\]]*\] ", "", text)[:120]
+
+
+def read_picture(path: Path) -> Pixels:
+    """RGB pixels of anything Pillow opens: alpha dropped, grey expanded, 16 bits made 8, turned upright.
+
+    Raises `UserError` for what is no picture, is cut short, or has too many pixels.
+    """
+    try:
+        if not path.is_file():
+            what = "is a folder, not a picture" if path.is_dir() else "there is no such picture"
+            raise UserError(what, where=str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's advice, about odd transparency for one
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(path, formats=_formats()) as picture:
+                picture.load()
+                upright = PIL.ImageOps.exif_transpose(picture)
+                return _rgb(upright, path)
+    except UserError:
+        raise
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+        raise UserError("has too many pixels to be read safely", where=str(path)) from None
+    except PIL.UnidentifiedImageError:
+        raise UserError(
+            "is no picture", where=str(path), right="give a PNG, JPEG, WebP or the like"
+        ) from None
+    except Exception as error:  # (decoders raise almost anything on damaged files)
+        if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
+            raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """What Pillow can open, but for PostScript, which is a program that it would have executed."""
+    PIL.Image.init()
+    return tuple(name for name in PIL.Image.OPEN if name != "EPS")
+
+
+def _rgb(picture: PIL.Image.Image, path: Path) -> Pixels:
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise UserError("has samples beyond 16 bits", where=str(path), right="save it with 8 bits")
+        grey = np.round(values / 257).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode == "F":
+        raise UserError("has floating-point samples", where=str(path), right="save it with 8 bits")
+    return np.asarray(picture.convert("RGB"))
+
+
+def check_trainable(size: Size, where: str) -> None:
+    """Refuse a picture SinGAN cannot train on as it is; raises `UserError`."""
+    if max(size) > MAX_SIZE_px:
+        raise UserError(
+            f"a picture of {size} pixels is too large: training would shrink it first, and what comes out "
+            "would be no enlargement of it",
+            where=where,
+            right=f"shrink or crop it to at most {MAX_SIZE_px} px a side",
+        )
+    try:
+        pyramid_geometry(size, 8)
+    except UserError as error:
+        raise UserError(str(error), where=where) from None
+
+
+def _stand_in(image: Image) -> LoadedImage:
+    if image.stand_in is None:
+        raise UserError(f"image {image.id} has no stand-in", right="give it one, or let it be downloaded")
+    left, top, right, bottom = image.stand_in.crop.box
+    photograph = _photograph(image.stand_in)
+    if right > photograph.shape[1] or bottom > photograph.shape[0]:
+        raise UserError(
+            f"ends outside the photograph of {Size(*photograph.shape[:2])} pixels",
+            where=f"[image.{image.id}] stand_in.crop",
+        )
+    truth = np.ascontiguousarray(photograph[top:bottom, left:right])
+    height, width = image.cropped_size
+    small = PIL.Image.fromarray(truth).resize((width, height), PIL.Image.Resampling.BICUBIC)
+    name = f'the photograph "{image.stand_in.photograph}" of scikit-image'
+    factor = image.stand_in.crop.width // width
+    return LoadedImage(image.id, image.title, np.asarray(small), None, name, {factor: truth})
+
+
+def _photograph(stand_in: StandIn) -> Pixels:
+    from skimage import data  # noqa: PLC0415  (slow to import, and rarely needed)
+
+    if stand_in.photograph == "motorcycle":
+        photograph = data.stereo_motorcycle()[0]  # type: ignore[no-untyped-call]
+    else:
+        photograph = getattr(data, stand_in.photograph)()
+    return np.asarray(photograph, dtype=np.uint8)
+
+
+def load_folder(folder: Path) -> dict[str, LoadedImage]:
+    """One's own pictures by id: the file's name in lower case, with - for anything unusual.
+
+    Raises `UserError` for a folder with no picture, a picture that cannot be trained on, or two with one id.
+    """
+    try:
+        if not folder.is_dir():
+            raise UserError("there is no such folder", where=str(folder))
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(folder)) from None
+    loaded: dict[str, LoadedImage] = {}
+    for path in paths:
+        if path.suffix.lower() in _PICTURE_SUFFIXES and not path.name.startswith("."):
+            image = load_own(path)
+            if image.id in loaded:
+                raise UserError(
+                    f'a second picture gets the id "{image.id}"', where=str(path), right="rename one"
+                )
+            loaded[image.id] = image
+    if not loaded:
+        raise UserError("holds no picture", where=str(folder), right="put PNG or JPEG files there")
+    return loaded
+
+
+def load_own(path: Path) -> LoadedImage:
+    """One picture of the user's."""
+    pixels = read_picture(path)
+    check_trainable(Size(*pixels.shape[:2]), str(path))
+    title = os.fsencode(path.stem).decode("utf-8", "replace")  # a name in another encoding is no text
+    return LoadedImage(id_of(title), title, pixels, is_own=True)
+
+
+def id_of(title: str) -> str:
+    """An id made of a title: in lower case, with - for anything unusual."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "picture"

@@ -1,0 +1,66 @@
+"""Write what was trained here as a trained folder of the public implementation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+import torch
+
+from runner.execution.worker import stored_level, untrained_pyramid
+from runner.official.format import write_official
+from runner.planning.plan import Plan, Run
+from runner.planning.request import Request
+from runner.store.store import DamagedError, Store
+from singan.errors import UserError
+from singan.pyramid import Pyramid
+
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, for the one who asked."""
+
+    run: Run
+    levels: int
+
+
+def export_official(request: Request, store: Store, out: Path) -> Exported:
+    """Write the levels of the request's one run to the empty or new folder `out`.
+
+    Raises `UserError`, before anything is written, when the run is not finished or not whole (with the
+    command that trains it), and when `out` is not to be written to.
+    """
+    plan = request.plan()
+    (run,) = plan.runs
+    missing = [plan.levels[key].level for key in run.levels if store.find("levels", key) is None]
+    if missing:
+        which = f"level {missing[0]}" if len(missing) == 1 else f"levels {', '.join(map(str, missing))}"
+        raise UserError(
+            f"{which} of {run} not in the store", where=str(store.root), right=_advice(request, run, store)
+        )
+    try:
+        pyramid = _trained_pyramid(request, plan, run, store)
+    except DamagedError as damaged:
+        store.set_aside(damaged)
+        raise UserError(f"{damaged}; set aside", right=_advice(request, run, store)) from None
+    write_official(pyramid, out)
+    return Exported(run, len(run.levels))
+
+
+def _trained_pyramid(request: Request, plan: Plan, run: Run, store: Store) -> Pyramid:
+    geometry = plan.levels[run.levels[-1]].geometry
+    pyramid = untrained_pyramid(request.pictures[run.image], geometry, _CPU)
+    for key in run.levels:
+        pyramid = pyramid.with_level(stored_level(store, key, _CPU))
+    return pyramid
+
+
+def _advice(request: Request, run: Run, store: Store) -> str:
+    """The command that trains what is missing, with every path as it was given."""
+    command = request.command(run)
+    if request.images_from is not None:
+        command = command.replace("--images-from FOLDER", f"--images-from {quote(str(request.images_from))}")
+    return f"train first: {command} --study {quote(str(request.study))} --store {quote(str(store.root))}"

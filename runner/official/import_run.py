@@ -1,0 +1,228 @@
+"""Take over what was trained elsewhere: its levels into the store, its super-resolution into the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from runner.execution.resources import Workplace, provenance
+from runner.execution.worker import Enlarged, store_output
+from runner.files import check_writable
+from runner.images.load import LoadedImage
+from runner.official.match_image import Wanted, identify
+from runner.official.train_times import read_minutes
+from runner.official.trained_folder import Foreign, ForeignLevel, read_foreign
+from runner.planning.plan import Run, SuperResolution, super_resolution
+from runner.planning.request import checked_factor
+from runner.planning.selection import choose, choose_profile
+from runner.progress import Progress
+from runner.record.measure import Measuring
+from runner.record.schema import Results
+from runner.record.write import imported_name, record_image, record_imported, record_profile
+from runner.store.store import WEIGHTS, DamagedError, Store
+from runner.study.schema import Experiment, Profile, Study, load_study
+from singan.errors import UserError
+
+_MAX_REPAIRS = 20
+"""Damaged entries mended before giving up: a dying disk must not loop."""
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """Options as given; None means the study's own value."""
+
+    folder: Path
+    study: Path
+    profile_name: str
+    experiment: str
+    wanted: Wanted = field(default_factory=Wanted)
+    factor: float | None = None
+    seed: int | None = None
+    """Of the super-resolution's noise; nobody here knows that of the training."""
+
+    @cached_property
+    def loaded_study(self) -> Study:
+        """The study file."""
+        return load_study(self.study)
+
+    @property
+    def way(self) -> Experiment:
+        """How the folder was trained, says the user."""
+        return choose(self.loaded_study.experiment, self.experiment, "--experiment")
+
+    @property
+    def profile(self) -> Profile:
+        """How faithfully, says the user."""
+        return choose_profile(self.loaded_study, self.profile_name)
+
+    @property
+    def chosen_factor(self) -> float:
+        """How much to enlarge."""
+        return checked_factor(self.loaded_study.study.factors[0] if self.factor is None else self.factor)
+
+    def run(self, foreign: Foreign, image: LoadedImage) -> Run:
+        """What becomes of the folder: a run whose levels need no training."""
+        about = self.loaded_study.study
+        factor = self.chosen_factor
+        seed = about.seeds[0] if self.seed is None else self.seed
+        keys = tuple(level.key for level in foreign.levels_on(image))
+        draws = tuple(super_resolution(keys[-1], factor, seed, draw) for draw in range(about.draws))
+        return Run(self.way, image.id, image.digest, seed, factor, keys, draws)
+
+    def command(self, run: Run, image: LoadedImage) -> str:
+        """The command that does it again."""
+        parts = [
+            f"singan import-official FOLDER --experiment {run.experiment.id} --profile {self.profile_name}",
+            f"--{'name' if image.is_own else 'image'} {image.id}",
+            f"--factor {run.factor:g} --seed {run.seed}",
+        ]
+        if image.stand_in is not None:
+            parts.append("--stand-ins always")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import, for the one who asked."""
+
+    foreign: Foreign
+    image: LoadedImage
+    run: Run
+    record: Path
+
+
+def import_official(
+    request: ImportRequest,
+    results_root: Path,
+    store: Store,
+    device: torch.device,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> Imported:
+    """Import a trained folder of the public implementation; doing it again changes nothing.
+
+    `say` hears which image its picture was taken for, and what of the folder had to be left out. Raises
+    `UserError` before anything is written, unless writing itself fails.
+    """
+    way, profile = request.way, request.profile
+    foreign = read_foreign(request.folder)
+    _check_width(foreign, profile)
+    results = Results(results_root, profile.id)
+    results.profile()  # a record that cannot be read is told before the work, not after
+    image = identify(foreign, request.loaded_study, results, request.wanted, say)
+    run = request.run(foreign, image)
+    check_writable(results_root)
+    check_writable(store.root)
+    importing = _Importing(foreign, image, run, store, device, progress, say)
+    importing.fill_store()
+    store.write_note(
+        f"{profile.id}/{way.id}/{image.id}-{Path(imported_name(run)).name}",
+        {"failure": None, "levels": {str(n): level.fields for n, level in enumerate(importing.levels)}},
+    )
+    importing.record(results, profile, request.command(run, image))
+    return Imported(foreign, image, run, results.folder / f"{imported_name(run)}.json")
+
+
+def _check_width(foreign: Foreign, profile: Profile) -> None:
+    """A record says which profile a run is of; the width is what can be checked of that."""
+    if foreign.base_width != profile.base_width:
+        raise UserError(
+            f'is {foreign.base_width} channels wide at level 0, and profile "{profile.id}" is '
+            f"{profile.base_width}",
+            where=str(foreign.folder),
+            right="name the profile it was trained under with --profile",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Importing:
+    """An import under way; its request is known to be good."""
+
+    foreign: Foreign
+    image: LoadedImage
+    run: Run
+    store: Store
+    device: torch.device
+    progress: Progress
+    say: Callable[[str], None]
+
+    @cached_property
+    def levels(self) -> tuple[ForeignLevel, ...]:
+        """As the store keeps them."""
+        return self.foreign.levels_on(self.image)
+
+    def fill_store(self) -> None:
+        """Get levels and pictures into the store, whatever of them is missing."""
+        first, *others = self.run.draws
+        # Made before anything is written: the weights of strangers may come to nothing.
+        shown = None if self._has_output(first) else self._super_resolve(first)
+        self.store.prepare()
+        with self.store.lock(first.top):
+            for level in self.levels:
+                if not self._holds(level):
+                    self._store_level(level)
+            if shown is not None and not self._has_output(first):
+                store_output(first, shown, self.store, Workplace(self.device))
+            for task in others:
+                if not self._has_output(task):
+                    store_output(task, self._super_resolve(task), self.store, Workplace(self.device))
+
+    def _has_output(self, task: SuperResolution) -> bool:
+        return self.store.find("outputs", task.key) is not None
+
+    def _super_resolve(self, task: SuperResolution) -> Enlarged:
+        which = f", noise {task.draw + 1} of {len(self.run.draws)}" if len(self.run.draws) > 1 else ""
+        self.progress.start(f"{self.run}, super-resolution x{task.factor:g}{which}", 1.0)
+        enlarged = self.foreign.enlarge(task, self.image, self.device, self._on_step)
+        self.progress.finish("super-resolved")
+        return enlarged
+
+    def _on_step(self, done: int, steps: int) -> None:
+        if self.progress.wants_update():
+            self.progress.update(done / steps, f"step {done} of {steps}")
+
+    def _holds(self, level: ForeignLevel) -> bool:
+        entry = self.store.find("levels", level.key)
+        try:
+            return entry is not None and entry.read(WEIGHTS) == level.weights
+        except DamagedError:
+            return False
+
+    def _store_level(self, level: ForeignLevel) -> None:
+        self.store.add(
+            "levels",
+            level.key,
+            {WEIGHTS: level.weights},
+            fields=level.fields,
+            facts={"noise_amplitude": level.noise_amplitude},
+            provenance=provenance(Workplace()),
+        )
+
+    def record(self, results: Results, profile: Profile, command: str) -> None:
+        """Measure and record it; what turns out to be damaged on the way is set aside and made again."""
+        for _ in range(_MAX_REPAIRS):
+            try:
+                self._record(results, profile, command)
+            except DamagedError as damaged:
+                self.store.set_aside(damaged)
+                self.progress.say(f"{damaged}; set aside, doing it again")
+                self.fill_store()
+            else:
+                return
+        raise UserError("the store damages what is written to it", where=str(self.store.root))
+
+    def _record(self, results: Results, profile: Profile, command: str) -> None:
+        measuring = Measuring(self.store)
+        measured = measuring.output(self.run, self.image)
+        baselines = measuring.baselines(self.image, self.run.factor)
+        if measuring.niqe_parameters is None:
+            self.say("NIQE is left out: its parameters can neither be downloaded nor found")
+        if results.profile() is None:
+            record_profile(results, profile)
+        record_image(results, self.image, self.run.factor, baselines)
+        minutes = read_minutes(self.foreign.folder, len(self.levels), self.say)
+        record_imported(results, self.run, self.foreign.name, minutes, self.store, command, measured)

@@ -1,0 +1,1 @@
+"""A built site, looked at as a reader would find it."""

@@ -1,0 +1,1 @@
+"""What the pages say: every table, chart and sentence as a value."""

@@ -1,0 +1,311 @@
+"""The pages: for each, its place and exactly what its template may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.metrics.evaluate import DEFINITIONS, Definition
+from runner.publish.content.charts import LossChart, TimingChart, loss_chart, timing_chart
+from runner.publish.content.comparison import Comparison, compare_cells, compare_experiments
+from runner.publish.content.findings import CheckResult, Finding, findings
+from runner.publish.content.matrix import Matrix, Shown, best_on, matrix, verdict_of
+from runner.publish.content.metrics import MetricTable, metric_tables
+from runner.publish.content.reproduction import Reproduction, reproduction
+from runner.publish.content.tables import (
+    Change,
+    LossTable,
+    SnapshotTable,
+    SwitchTable,
+    changes_of,
+    loss_table,
+    snapshot_tables,
+    switch_table,
+    walk,
+)
+from runner.publish.content.viewer import (
+    ChoiceGroup,
+    Viewer,
+    experiment_viewer,
+    hero_viewer,
+    image_choices,
+    image_viewer,
+)
+from runner.publish.data.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData
+from runner.publish.words import engine_words, machine_words
+from runner.record.schema import Metrics, factor_name
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page at `path` in the site."""
+
+    template: ClassVar[str]
+
+    path: str
+    title: str
+    description: str
+
+    @property
+    def root(self) -> str:
+        """Prefix that leads from this page to the site's folder."""
+        return "../" * self.path.count("/")
+
+
+@dataclass(frozen=True)
+class Hero:
+    """An image's input, what the original training makes of it, and what is best by the evidence."""
+
+    image: ImageData
+    viewer: Viewer
+    best: tuple[Cell, ...]
+    """None, or several that are level, when the evidence singles out none."""
+
+
+@dataclass(frozen=True)
+class IndexPage(Page):
+    """What was studied, and everything at a glance."""
+
+    template = "index.html"
+
+    heroes: tuple[Hero, ...]
+    matrix: Matrix
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class GroupPage(Page):
+    """A group's idea, its switches, and its pictures on one sheet."""
+
+    template = "group.html"
+
+    group: GroupData
+    original: ExperimentData
+    switches: SwitchTable
+    changes: tuple[Change, ...]
+    """What its experiments change, for the diagram."""
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """What only a run that happened has."""
+
+    run: Run
+    loss_chart: LossChart | None
+    losses: LossTable
+    snapshots: tuple[SnapshotTable, ...]
+    walk: tuple[str, ...]
+    """Whose snapshots can be walked through side by side."""
+    machines: tuple[str, ...]
+    engines: tuple[str, ...]
+    """How its levels were trained."""
+
+
+@dataclass(frozen=True)
+class ImageSection:
+    """One image of an experiment's page."""
+
+    cell: Cell
+    viewer: Viewer
+    metrics: tuple[MetricTable, ...]
+    details: RunDetails | None
+
+
+@dataclass(frozen=True)
+class ExperimentPage(Page):
+    """All about one experiment."""
+
+    template = "experiment.html"
+
+    data: ExperimentData
+    is_original: bool
+    results: tuple[tuple[Finding, tuple[CheckResult, ...]], ...]
+    """What this record says to the author's claims about it."""
+    comparison: tuple[Comparison, ...]
+    """With the original, over all images."""
+    sections: tuple[ImageSection, ...]
+    outside: tuple[Cell, ...]
+    """Images the study does not run it on."""
+    before: ExperimentData | None
+    after: ExperimentData | None
+
+
+@dataclass(frozen=True)
+class ImagePage(Page):
+    """All experiments on one image."""
+
+    template = "image.html"
+
+    image: ImageData
+    cells: tuple[tuple[Cell, Shown], ...]
+    """With the verdict on this image, against the original."""
+    viewer: Viewer
+
+
+@dataclass(frozen=True)
+class ImageTiming:
+    """Training times on one image; `columns` levels."""
+
+    image: ImageData
+    chart: TimingChart | None
+    columns: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class TimingPage(Page):
+    """Every run's training time."""
+
+    template = "timing.html"
+
+    images: tuple[ImageTiming, ...]
+
+
+@dataclass(frozen=True)
+class FindingsPage(Page):
+    """Each of the author's claims, and what the record says to it."""
+
+    template = "findings.html"
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class ReproductionPage(Page):
+    """How our runs go with the published ones."""
+
+    template = "reproduction.html"
+
+    found: Reproduction
+
+
+@dataclass(frozen=True)
+class AboutPage(Page):
+    """Method, profiles, measures, credits, claims, gaps."""
+
+    template = "about.html"
+
+    metrics: tuple[Definition, ...]
+
+
+def all_pages(data: SiteData) -> Iterator[Page]:
+    """Every page of the site, the index first."""
+    about = data.study.study
+    cells = {(cell.experiment.id, cell.image.image.id): cell for cell in data.cells}
+    originals = {image.image.id: cells[data.study.original.id, image.image.id] for image in data.images}
+    found = findings(data)
+    choices = {image.image.id: image_choices(image, data) for image in data.images}
+    heroes = tuple(_hero(originals[image.image.id], data, choices[image.image.id]) for image in data.images)
+    yield IndexPage("index.html", about.title, about.question, heroes, matrix(data), found)
+    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
+    for group in data.groups:
+        yield GroupPage(
+            f"groups/{group.group.id}.html", group.group.title, group.group.idea,
+            group, original, switch_table(original, group.experiments), changes_of(group.experiments),
+        )  # fmt: skip
+    yield from _experiment_pages(data, originals, choices, found)
+    for image in data.images:
+        first = originals[image.image.id]
+        on_it = tuple(_judged(cells[e.experiment.id, image.image.id], first, data) for e in data.experiments)
+        title = image.image.title
+        viewer = image_viewer(image, data, first)
+        about_it = f"Every experiment on {title}."
+        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer)
+    timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
+    yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
+    if data.study.claim:
+        answered = "What the author concluded, and what this record says to it."
+        yield FindingsPage("findings.html", "Findings", answered, found)
+    reproduced = reproduction(data)
+    if reproduced is not None:
+        beside = "The published results beside our own, run by run."
+        yield ReproductionPage("reproduction.html", "Reproduction", beside, reproduced)
+    about_all = "The method, the profiles, the measures, the data, and how to reproduce it all."
+    yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
+
+
+def _judged(cell: Cell, original: Cell, data: SiteData) -> tuple[Cell, Shown]:
+    factor = factor_name(data.study.study.factor)
+    return cell, verdict_of(() if cell is original else compare_cells(cell, original, factor))
+
+
+def _hero(original: Cell, data: SiteData, choices: tuple[ChoiceGroup, ...]) -> Hero:
+    others = [cell for cell in data.cells if cell.image is original.image and cell is not original]
+    best = best_on(others, original, factor_name(data.study.study.factor))
+    return Hero(original.image, hero_viewer(choices, original, best[0] if len(best) == 1 else None), best)
+
+
+def _experiment_pages(
+    data: SiteData,
+    originals: dict[str, Cell],
+    choices: dict[str, tuple[ChoiceGroup, ...]],
+    found: Sequence[Finding],
+) -> Iterator[ExperimentPage]:
+    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
+    factor = factor_name(data.study.study.factor)
+    experiments = (None, *data.experiments, None)
+    for before, experiment, after in zip(experiments, experiments[1:], experiments[2:], strict=False):
+        assert experiment is not None, "only the ends are empty"
+        shown = [cell for cell in experiment.cells if cell.state != "not in the study"]
+        yield ExperimentPage(
+            path=f"experiments/{experiment.experiment.id}.html",
+            title=experiment.experiment.title,
+            description=" ".join(d.sentence for d in experiment.differences) or "The training as published.",
+            data=experiment,
+            is_original=experiment.experiment.id == data.study.original.id,
+            results=tuple(_about(experiment, found)),
+            comparison=() if experiment is original else compare_experiments(experiment, original, factor),
+            sections=tuple(
+                _section(
+                    cell,
+                    originals[cell.image.image.id],
+                    choices[cell.image.image.id],
+                    data.published_metrics(cell),
+                )
+                for cell in shown
+            ),
+            outside=tuple(cell for cell in experiment.cells if cell.state == "not in the study"),
+            before=before,
+            after=after,
+        )
+
+
+def _about(
+    experiment: ExperimentData, found: Sequence[Finding]
+) -> Iterator[tuple[Finding, tuple[CheckResult, ...]]]:
+    """The claims that are checked on an experiment, with the answers to these checks."""
+    for finding in found:
+        own = tuple(r for r in finding.results if r.experiment == experiment.experiment.id)
+        if own:
+            yield finding, own
+
+
+def _section(
+    cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...], published: Metrics | None
+) -> ImageSection:
+    details = None if cell.run is None else _details(cell.experiment.id, cell.run, original.run)
+    viewer = experiment_viewer(choices, cell, original)
+    return ImageSection(cell, viewer, metric_tables(cell, original, published), details)
+
+
+def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:
+    work = [level.record.provenance for level in run.levels]
+    work += [run.record.output.provenance] if run.record.output else []
+    snapshots = snapshot_tables(experiment, run, original)
+    return RunDetails(
+        run,
+        loss_chart(run),
+        loss_table(run),
+        snapshots,
+        walk(snapshots),
+        tuple(dict.fromkeys(machine_words(provenance) for provenance in work)),
+        tuple(dict.fromkeys(engine_words(level.record.provenance) for level in run.levels)),
+    )
+
+
+def _image_timing(data: SiteData, index: int) -> ImageTiming:
+    cells = [experiment.cells[index] for experiment in data.experiments]
+    timed = tuple(cell for cell in cells if cell.run or cell.timing.published.value is not None)
+    columns = max((len(cell.timing.levels) for cell in timed), default=0)
+    return ImageTiming(data.images[index], timing_chart(timed), columns, timed)

@@ -1,0 +1,1 @@
+"""The record and the study, joined and checked: what there is to show."""

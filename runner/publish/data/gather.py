@@ -1,0 +1,342 @@
+"""The record of one profile and the study, joined and checked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from runner.publish.data.check import Inspector
+from runner.publish.data.model import (
+    Cell,
+    ExperimentData,
+    GroupData,
+    ImageData,
+    Level,
+    Run,
+    SiteData,
+    Slot,
+    State,
+)
+from runner.publish.data.noise_floor import noise_floor
+from runner.publish.data.timing import (
+    NOTHING_TRAINED,
+    Trained,
+    compare,
+    machine_of,
+    processor_seconds,
+    trained,
+)
+from runner.publish.words import differences, machine_words
+from runner.record.schema import (
+    ImageRecord,
+    LevelRecord,
+    ProfileRecord,
+    Provenance,
+    PublishedPicture,
+    PublishedRecord,
+    Results,
+    RunRecord,
+    factor_name,
+    profiles_in,
+    read_published,
+)
+from runner.study.published import Published
+from runner.study.schema import Dimensions, Experiment, Image, Study
+from singan.errors import UserError
+
+_Runs = Mapping[tuple[str, str], tuple[RunRecord, ...]]
+
+
+def gather(study: Study, results_root: Path, profile: str | None = None) -> SiteData:
+    """Read the record of a profile (the most faithful one by default) and join it with the study.
+
+    What is missing becomes a note and a visible gap; what the study no longer has is noted and left out.
+    Raises `UserError` when there is nothing to show, or a record cannot be understood.
+    """
+    present = dict(_profiles(results_root))
+    chosen = _choose(present, results_root, profile)
+    return _Gathering(study, Results(results_root, chosen), present[chosen], tuple(present)).site_data()
+
+
+def _profiles(root: Path) -> Iterable[tuple[str, ProfileRecord]]:
+    for name in profiles_in(root):
+        record = Results(root, name).profile()
+        if record is not None:
+            yield name, record
+
+
+def _choose(present: Mapping[str, ProfileRecord], root: Path, wanted: str | None) -> str:
+    if not present:
+        raise UserError("there are no results", where=str(root), right="run the study first")
+    if wanted is None:
+        return max(present, key=lambda name: (present[name].epochs, present[name].base_width, name))
+    if wanted not in present:
+        there = ", ".join(f'"{name}"' for name in present)
+        raise UserError(
+            f'there are no results of profile "{wanted}"',
+            where=str(root),
+            right=f"there are those of {there}",
+        )
+    return wanted
+
+
+class _Gathering:
+    """The records of one profile while they are being joined."""
+
+    def __init__(
+        self, study: Study, results: Results, profile: ProfileRecord, profiles_present: tuple[str, ...]
+    ) -> None:
+        self.study = study
+        self.profile = profile
+        self.profiles_present = profiles_present
+        self.notes: list[str] = []
+        self.inspector = Inspector(results, self.notes)
+        self.image_records = {record.id: record for record in results.images()}
+        self.level_records = {record.key: record for record in results.levels()}
+        self.shown = _images_shown(study, self.image_records.values())
+        self.runs = self._known_runs(results.runs())
+        self.floor = noise_floor(self._times_of_equal_work())
+        self.published_pictures = tuple(self._published_pictures(read_published(results.folder.parent)))
+        self.users = _users_of_levels(self.runs)
+        self._note_unknown_images()
+
+    def site_data(self) -> SiteData:
+        images = tuple(self._image(image) for image in self.shown.values())
+        experiments = [self._experiment(experiment, images) for experiment in self.study.experiment.values()]
+        groups = tuple(
+            GroupData(group, tuple(e for e in experiments if e.group.id == group.id))
+            for group in self.study.group.values()
+        )
+        work = self._provenances(experiments)
+        days = sorted({provenance.finished[:10] for provenance in work})
+        return SiteData(
+            study=self.study,
+            profile=self.profile,
+            profiles_present=self.profiles_present,
+            images=images,
+            groups=groups,
+            machines=tuple(sorted({machine_words(provenance) for provenance in work})),
+            finished=tuple(dict.fromkeys((days[0], days[-1]))) if days else (),
+            notes=tuple(dict.fromkeys(self.notes)),
+            noise_floor=self.floor,
+            published_pictures=self.published_pictures,
+        )
+
+    def _known_runs(self, records: Iterable[RunRecord]) -> _Runs:
+        """Runs of the study's experiments and images: its own factor and seed first, imported runs last."""
+        runs: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+        for record in records:
+            if record.experiment not in self.study.experiment:
+                self.notes.append(
+                    f'experiment "{record.experiment}" is not in the study: its runs are left out'
+                )
+            elif record.image not in self.shown:
+                self.notes.append(f'image "{record.image}" is not in the study: runs on it are left out')
+            elif self._is_of_another_picture(record):
+                self.notes.append(
+                    f"{record.experiment} on {record.image}: trained on another picture, left out"
+                )
+            else:
+                runs[record.experiment, record.image].append(record)
+        return {where: tuple(sorted(found, key=self._preference)) for where, found in runs.items()}
+
+    def _is_of_another_picture(self, record: RunRecord) -> bool:
+        """Whether the image was replaced since, as by its stand-in."""
+        image = self.image_records.get(record.image)
+        return image is not None and image.pixels_sha256 != record.pixels_sha256
+
+    def _preference(self, record: RunRecord) -> tuple[bool, bool, int, str, int]:
+        about = self.study.study
+        own = record.factor == factor_name(about.factor) and record.seed == about.seed
+        imported = record.imported_from is not None
+        return imported, not own, len(record.factor), record.factor, record.seed
+
+    def _note_unknown_images(self) -> None:
+        for name in sorted(set(self.image_records) - set(self.shown)):
+            self.notes.append(f'image "{name}" is not in the study: it is left out')
+
+    def _image(self, image: Image) -> ImageData:
+        record = self.image_records.get(image.id)
+        factor = factor_name(self.study.study.factor)
+        if record is None:
+            gap = Slot(None, "not in this record yet")
+            return ImageData(image, None, gap, gap, ())
+        enlarged = record.enlarged.get(factor, {})
+        slot = self.inspector.slot
+        return ImageData(
+            image,
+            record,
+            slot(enlarged.get("nearest"), f"no input enlarged {factor}", record.stand_in),
+            slot(enlarged.get("bicubic"), f"no input enlarged {factor}", record.stand_in),
+            tuple((by, slot(p, "", record.stand_in)) for by, p in sorted(record.ground_truth.items())),
+        )
+
+    def _experiment(self, experiment: Experiment, images: tuple[ImageData, ...]) -> ExperimentData:
+        return ExperimentData(
+            experiment,
+            self.study.group[experiment.group],
+            differences(experiment, self.profile.epochs),
+            tuple(self._cell(experiment, image) for image in images),
+        )
+
+    def _cell(self, experiment: Experiment, image: ImageData) -> Cell:
+        records = self.runs.get((experiment.id, image.image.id), ())
+        runs = tuple(self._run(record, experiment, image) for record in records)
+        if runs:
+            return Cell(experiment, image, runs, runs[0].record.status, runs[0].output, runs[0].timing)
+        planned = experiment.images is None or image.image.id in experiment.images
+        state: State = "not run" if planned else "not in the study"
+        published = self._published(experiment, image)
+        timing = compare(NOTHING_TRAINED, self._original(image, None), *published, self.floor)
+        return Cell(experiment, image, (), state, Slot(None, state), timing)
+
+    def _run(self, record: RunRecord, experiment: Experiment, image: ImageData) -> Run:
+        known = [self.level_records[key] for key in record.levels if key in self.level_records]
+        missing = len(record.levels) - len(known)
+        origin = "" if record.imported_from is None else ", imported"
+        name = f"{record.experiment} on {record.image} ({record.factor}, seed {record.seed}{origin})"
+        if missing:
+            self.notes.append(f"{name}: {missing} of {len(record.levels)} levels have no record")
+        levels = tuple(self._level(level, record, image.stand_in) for level in known)
+        timing = compare(
+            self._trained(record),
+            self._original(image, record),
+            *self._published(experiment, image),
+            self.floor,
+        )
+        output = self._output(record, name, image.stand_in)
+        return Run(record, levels, missing, output, timing, self._warning(record, name, known))
+
+    def _warning(self, record: RunRecord, name: str, levels: Iterable[LevelRecord]) -> str:
+        """How a run differs from what the page says of it: study and profile may have changed since."""
+        epochs = {level.epochs_planned for level in levels} - {self.profile.epochs}
+        widths = {level.base_width for level in levels} - {self.profile.base_width}
+        now = self.study.experiment[record.experiment].in_words
+        changed = [key for key, value in now.items() if record.settings.get(key) != value]
+        found = []
+        if epochs:
+            found.append(f"{_listed(epochs)} epochs a level, not the profile's {self.profile.epochs}")
+        if widths:
+            found.append(f"{_listed(widths)} channels, not the profile's {self.profile.base_width}")
+        if changed:
+            found.append(f"another setting of {', '.join(changed)} than the study has now")
+        if not found:
+            return ""
+        said = "" if record.imported_from is None else "said to have been "
+        warning = f"{said}trained with {'; '.join(found)}"
+        self.notes.append(f"{name}: {warning}")
+        return warning
+
+    def _output(self, record: RunRecord, name: str, stand_in: str | None) -> Slot:
+        if record.status == "failed":
+            return Slot(None, f"failed: {record.reason or 'no reason was recorded'}")
+        if record.output is None:
+            self.notes.append(f"{name}: done, but without an output")
+            return Slot(None, "no output was recorded")
+        slot = self.inspector.slot(record.output.picture, "", stand_in)
+        return replace(slot, is_imported=record.imported_from is not None)
+
+    def _level(self, level: LevelRecord, run: RunRecord, stand_in: str | None) -> Level:
+        others = tuple(name for name in self.users[level.key] if name != run.experiment)
+        return Level(level, self.inspector.slot(level.snapshots.sheet, "", stand_in), others)
+
+    def _trained(self, record: RunRecord) -> Trained:
+        known = [self.level_records[key] for key in record.levels if key in self.level_records]
+        return trained(known, complete=record.status == "done" and len(known) == len(record.levels))
+
+    def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
+        """The original on the same image: with the run's seed and factor if there is one, else the first.
+
+        Of one that was trained elsewhere no times are known.
+        """
+        found = self.runs.get((self.study.original.id, image.image.id), ())
+        originals = [original for original in found if original.imported_from is None]
+        same = [o for o in originals if run and (o.factor, o.seed) == (run.factor, run.seed)]
+        shown = (same or originals)[:1]
+        return self._trained(shown[0]) if shown else NOTHING_TRAINED
+
+    def _published(
+        self, experiment: Experiment, image: ImageData
+    ) -> tuple[Published | None, Published | None]:
+        """Minutes of an experiment and of the original, as the study tells them or what was imported does."""
+        both = (experiment, self.study.original)
+        mine, theirs = (self._published_of(each, image.image.id) for each in both)
+        return mine, theirs
+
+    def _published_of(self, experiment: Experiment, image: str) -> Published | None:
+        told = experiment.published.get(image)
+        if told is not None and told.total is not None and told.minutes_per_level is not None:
+            return told
+        for run in self.runs.get((experiment.id, image), ()):
+            if run.published_minutes and all(run.published_minutes):
+                by_level = run.published_minutes
+                total = round(sum(by_level), 2) if told is None or told.total is None else told.total
+                return Published(total=total, minutes_per_level=by_level)
+        return told
+
+    def _times_of_equal_work(self) -> Iterator[tuple[Hashable, float]]:
+        """Clock times of levels, each with what decides its work: size, width, epochs, machine, and whether
+        lower levels or SR take part in its adversarial input. What it is reconstructed from is made once a
+        level, so it takes no time worth telling.
+        """
+        seen = set()
+        for (name, _), records in self.runs.items():
+            experiment = self.study.experiment[name]
+            for run in records:
+                for key in run.levels:
+                    level = self.level_records.get(key)
+                    if level is None or key in seen:
+                        continue
+                    seen.add(key)
+                    feed = experiment.feed(last=level.level == len(run.levels) - 1).effective_at(level.level)
+                    size = (level.level, level.width, level.height, level.base_width, level.epochs_done)
+                    work = (*size, machine_of(level), feed.adversarial, feed.adversarial_upsample)
+                    yield work, processor_seconds(level) or level.seconds
+
+    def _published_pictures(self, record: PublishedRecord) -> Iterator[PublishedPicture]:
+        """What was measured on the author's pictures, where it was against the picture that is shown here."""
+        for picture in record.pictures:
+            image = self.image_records.get(picture.image)
+            is_known = picture.experiment in self.study.experiment and picture.image in self.shown
+            is_first_factor = picture.factor == factor_name(self.study.study.factor)
+            is_same = image is not None and image.pixels_sha256 == picture.pixels_sha256
+            if is_known and is_first_factor and is_same:
+                yield picture
+
+    def _provenances(self, experiments: Iterable[ExperimentData]) -> list[Provenance]:
+        runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]
+        levels = [level.record.provenance for run in runs for level in run.levels]
+        return levels + [run.record.output.provenance for run in runs if run.record.output]
+
+
+def _images_shown(study: Study, records: Iterable[ImageRecord]) -> Mapping[str, Image]:
+    """The study's images and the user's own; the study's are left out where only one's own were used."""
+    own = {
+        record.id: Image.model_construct(
+            id=record.id,
+            title=record.title,
+            file="",  # one's own picture has no address, and none is needed to show it
+            url="",
+            sha256="",
+            size=Dimensions(width=record.width, height=record.height),
+        )
+        for record in records
+        if record.is_own
+    }
+    of_the_study = any(not record.is_own for record in records)
+    return {**(study.image if of_the_study or not own else {}), **own}
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return " and ".join(map(str, sorted(numbers)))
+
+
+def _users_of_levels(runs: _Runs) -> Mapping[str, tuple[str, ...]]:
+    """The experiments that use each level."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for (experiment, _), records in runs.items():
+        for key in {key for record in records for key in record.levels}:
+            users[key].append(experiment)
+    return {key: tuple(sorted(names)) for key, names in users.items()}

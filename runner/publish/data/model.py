@@ -1,0 +1,256 @@
+"""What the site shows, gathered and checked: frozen values with nothing left to look up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runner.publish.data.noise_floor import NoiseFloor
+from runner.publish.data.timing import Timing
+from runner.publish.words import Difference
+from runner.record.schema import (
+    ImageRecord,
+    LevelRecord,
+    Metrics,
+    ProfileRecord,
+    PublishedPicture,
+    RunRecord,
+)
+from runner.study.schema import Experiment, Group, Image, Study
+from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
+
+THUMBNAIL_WIDTHS_px = (240, 480, 800)
+
+State = Literal["done", "failed", "not run", "not in the study"]
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small lossy copy of a picture."""
+
+    url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture of the record.
+
+    Its name on the site is its content, so equal pictures are one file and a name never has to be trusted.
+    """
+
+    source: Path
+    digest: str
+    suffix: str
+    width: int
+    height: int
+
+    @property
+    def url(self) -> str:
+        """The picture itself, untouched."""
+        return f"pictures/{self.digest[:20]}{self.suffix}"
+
+    @property
+    def thumbnails(self) -> tuple[Thumbnail, ...]:
+        """Smaller copies, narrowest first, none wider than the picture."""
+        widths = sorted({min(width, self.width) for width in THUMBNAIL_WIDTHS_px})
+        return tuple(
+            Thumbnail(f"thumbs/{self.digest[:20]}-{width}.webp", width, self._height_at(width))
+            for width in widths
+        )
+
+    def _height_at(self, width: int) -> int:
+        return max(1, round(self.height * width / self.width))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a picture: it, or why it is not there."""
+
+    picture: PictureFile | None
+    gap: str = ""
+    stand_in: str | None = None
+    """What stands in for the study's image in this picture."""
+    is_imported: bool = False
+    """Whether it was made by what was trained elsewhere."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A trained level of a run."""
+
+    record: LevelRecord
+    sheet: Slot
+    shared_with: tuple[str, ...]
+    """Other experiments that use this very level."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One record of an experiment on an image, with its levels."""
+
+    record: RunRecord
+    levels: tuple[Level, ...]
+    missing_levels: int
+    """How many levels it names that have no record."""
+    output: Slot
+    timing: Timing
+    warning: str
+    """Why it is not what the profile says; empty when it is."""
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was trained elsewhere: what it is a run of is hearsay, and no evidence."""
+        return self.record.imported_from is not None
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """An image of the study with its record."""
+
+    image: Image
+    record: ImageRecord | None
+    nearest: Slot
+    bicubic: Slot
+    ground_truth: tuple[tuple[str, Slot], ...]
+    """By factor."""
+
+    @property
+    def stand_in(self) -> str | None:
+        """What stood in for it, if something did."""
+        return self.record.stand_in if self.record else None
+
+    @property
+    def tall(self) -> bool:
+        """Whether it is higher than wide."""
+        size = self.image.cropped_size
+        return size.height > size.width
+
+    @property
+    def credit(self) -> str | None:
+        """Whom to thank for the picture shown."""
+        return self.record.credit if self.record else self.image.credit
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One experiment on one image: all its runs, the study's own factor and seed first, imports last."""
+
+    experiment: Experiment
+    image: ImageData
+    runs: tuple[Run, ...]
+    state: State
+    output: Slot
+    timing: Timing
+    """Of the first run; of the published figures alone where there is none."""
+
+    @property
+    def run(self) -> Run | None:
+        """The run to show first."""
+        return self.runs[0] if self.runs else None
+
+
+@dataclass(frozen=True)
+class ExperimentData:
+    """An experiment with a cell for each image of the study."""
+
+    experiment: Experiment
+    group: Group
+    differences: tuple[Difference, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class GroupData:
+    """A group with its experiments."""
+
+    group: Group
+    experiments: tuple[ExperimentData, ...]
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """Everything the pages show, in the study's order."""
+
+    study: Study
+    profile: ProfileRecord
+    profiles_present: tuple[str, ...]
+    images: tuple[ImageData, ...]
+    groups: tuple[GroupData, ...]
+    machines: tuple[str, ...]
+    finished: tuple[str, ...]
+    """Days of the first and the last finished work, UTC; one day when they are equal, none without work."""
+    notes: tuple[str, ...]
+    """What the record lacks or has too much of, one line each."""
+    noise_floor: NoiseFloor | None
+    """How far times scatter by themselves; None where too little was timed twice."""
+    published_pictures: tuple[PublishedPicture, ...]
+    """Figures of the author's pictures, of the factor shown first and of the images as they are here."""
+
+    def published_metrics(self, cell: Cell) -> Metrics | None:
+        """What was measured on the picture that the author published of this experiment and image."""
+        where = (cell.experiment.id, cell.image.image.id)
+        found = (one.metrics for one in self.published_pictures if (one.experiment, one.image) == where)
+        return next(found, None)
+
+    @property
+    def experiments(self) -> tuple[ExperimentData, ...]:
+        """All experiments, group by group."""
+        return tuple(experiment for group in self.groups for experiment in group.experiments)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every experiment on every image."""
+        return tuple(cell for experiment in self.experiments for cell in experiment.cells)
+
+    def cell(self, experiment: str, image: str) -> Cell:
+        """The cell of an experiment and an image of the study."""
+        return next(
+            cell for cell in self.cells if cell.experiment.id == experiment and cell.image.image.id == image
+        )
+
+    def count(self, state: State) -> int:
+        """How many cells are in a state."""
+        return sum(cell.state == state for cell in self.cells)
+
+    @property
+    def as_published(self) -> bool:
+        """Whether everything was trained as long and as wide as in the paper."""
+        wide = self.profile.base_width >= TrainingSettings().base_width
+        faithful = self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
+        return faithful and not any(run.warning for cell in self.cells for run in cell.runs)
+
+    @property
+    def imported(self) -> int:
+        """How many runs were trained elsewhere."""
+        return sum(run.is_imported for cell in self.cells for run in cell.runs)
+
+    @property
+    def several_machines(self) -> bool:
+        """Whether some run was measured on another machine than its original."""
+        return any(cell.timing.other_machine for cell in self.cells)
+
+    @property
+    def stand_ins(self) -> tuple[ImageData, ...]:
+        """Images something else stood in for."""
+        return tuple(image for image in self.images if image.stand_in)
+
+    def slots(self) -> Iterator[Slot]:
+        """Every picture worth a thumbnail: inputs, ground truths and outputs."""
+        for image in self.images:
+            yield from (image.nearest, image.bicubic, *(slot for _, slot in image.ground_truth))
+        for cell in self.cells:
+            yield from (run.output for run in cell.runs)
+
+    def sheets(self) -> Iterator[Slot]:
+        """Every sheet of snapshots."""
+        return (level.sheet for cell in self.cells for run in cell.runs for level in run.levels)
+
+
+def digest_of(*parts: str) -> str:
+    """Names a derived file after everything that decides its content."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]

@@ -1,0 +1,185 @@
+"""Training times beside those of the original training: plain arithmetic on records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from runner.publish.data.noise_floor import NoiseFloor
+from runner.publish.words import size_words
+from runner.record.schema import LevelRecord
+from runner.study.published import Published
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A duration and the original training's, in the same unit; None where it is not known."""
+
+    value: float | None
+    original: float | None
+    processor: tuple[float | None, float | None] = (None, None)
+    """The same in processor time, seconds: on a CPU what to compare, where both are known."""
+    is_noise: bool = False
+    """Whether the ratio is no further from 1 than two trainings of equal work."""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as long as the original; below 1 is faster."""
+        value, original = self.processor if None not in self.processor else (self.value, self.original)
+        if value is None or not original:
+            return None
+        return value / original
+
+    def beside(self, other: Compared) -> Compared:
+        """The same duration beside another one, in place of the original's."""
+        return Compared(self.value, other.value, (self.processor[0], other.processor[0]))
+
+
+def total_ratio(times: Iterable[Compared]) -> float | None:
+    """Ratio of the sums, over all that have one, of processor time if all of these have it; else None."""
+    known = [time for time in times if time.ratio is not None]
+    processor = [time.processor for time in known]
+    wall = [(time.value, time.original) for time in known]
+    pairs = wall if any(None in pair for pair in processor) else processor
+    theirs = sum(original or 0 for _, original in pairs)
+    return sum(mine or 0 for mine, _ in pairs) / theirs if theirs else None
+
+
+@dataclass(frozen=True)
+class LevelTime:
+    """One level: measured in seconds on the wall, published in minutes."""
+
+    level: int
+    record: LevelRecord | None
+    measured: Compared
+    published: Compared
+
+    @property
+    def size(self) -> str:
+        """Width and height of the level, where a level was trained."""
+        return "" if self.record is None else size_words(self.record.width, self.record.height)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A run: measured in seconds on the wall, published in minutes."""
+
+    levels: tuple[LevelTime, ...]
+    measured: Compared
+    published: Compared
+    other_machine: bool
+    """Whether run and original were measured on different machines, so that their ratio says little."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The levels a run has, by index, and whether these are all it should have."""
+
+    levels: Mapping[int, LevelRecord]
+    complete: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """Training time of all levels on the wall, shared ones included; None when some are missing."""
+        return sum(level.seconds for level in self.levels.values()) if self.complete else None
+
+    @property
+    def processor_seconds(self) -> float | None:
+        """Processor time of all levels; None when some are missing, lack it, or were not trained on a CPU."""
+        return _sum(processor_seconds(level) for level in self.levels.values()) if self.complete else None
+
+    @property
+    def machines(self) -> frozenset[tuple[str | int, ...]]:
+        """The machines its levels were trained on."""
+        return frozenset(machine_of(level) for level in self.levels.values())
+
+
+NOTHING_TRAINED = Trained({}, complete=False)
+
+
+def trained(levels: Iterable[LevelRecord], *, complete: bool) -> Trained:
+    """Levels by their index; no levels at all are never complete."""
+    by_index = {level.level: level for level in levels}
+    return Trained(by_index, complete and bool(by_index))
+
+
+def machine_of(level: LevelRecord) -> tuple[str | int, ...]:
+    """What decides how fast a level trains: machine, device, engine, jobs, threads."""
+    where = level.provenance
+    return where.machine, where.device, where.engine, where.jobs, where.threads
+
+
+def processor_seconds(level: LevelRecord | None) -> float | None:
+    """Processor time of a level, where it is worth comparing: work of a GPU is not counted in it."""
+    return level.processor_seconds if level is not None and level.provenance.device == "cpu" else None
+
+
+def compare(
+    run: Trained,
+    original: Trained,
+    published: Published | None,
+    published_original: Published | None,
+    floor: NoiseFloor | None = None,
+) -> Timing:
+    """Timing of a run beside the original's, level by level and in total."""
+    count = _level_count(run, original, published, published_original)
+    minutes = _minutes_by_level(published, count)
+    original_minutes = _minutes_by_level(published_original, count)
+    levels = tuple(
+        LevelTime(
+            index,
+            run.levels.get(index),
+            _compared_level(run.levels.get(index), original.levels.get(index), floor),
+            Compared(minutes.get(index), original_minutes.get(index)),
+        )
+        for index in range(count)
+    )
+    return Timing(
+        levels,
+        _compared(
+            (run.seconds, original.seconds), (run.processor_seconds, original.processor_seconds), floor
+        ),
+        Compared(_total(published), _total(published_original)),
+        other_machine=bool(run.levels and original.levels and run.machines != original.machines),
+    )
+
+
+def _compared_level(
+    mine: LevelRecord | None, theirs: LevelRecord | None, floor: NoiseFloor | None
+) -> Compared:
+    wall = (mine.seconds if mine else None, theirs.seconds if theirs else None)
+    return _compared(wall, (processor_seconds(mine), processor_seconds(theirs)), floor)
+
+
+def _compared(
+    wall: tuple[float | None, float | None],
+    processor: tuple[float | None, float | None],
+    floor: NoiseFloor | None,
+) -> Compared:
+    plain = Compared(*wall, processor)
+    return replace(plain, is_noise=floor is not None and floor.covers(plain.ratio))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Sum of the values; None if one is not known."""
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def _total(published: Published | None) -> float | None:
+    return None if published is None else published.total
+
+
+def _level_count(run: Trained, original: Trained, *published: Published | None) -> int:
+    lists = [entry.minutes_per_level for entry in published if entry and entry.minutes_per_level]
+    indices = [*run.levels, *original.levels]
+    return max([len(minutes) for minutes in lists] + [index + 1 for index in indices], default=0)
+
+
+def _minutes_by_level(published: Published | None, count: int) -> dict[int, float]:
+    """What was published a level: all of them, or the last one's only."""
+    if published is None:
+        return {}
+    if published.minutes_per_level is not None:
+        return dict(enumerate(published.minutes_per_level))
+    return {} if published.last_level is None or not count else {count - 1: published.last_level}

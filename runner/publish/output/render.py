@@ -1,0 +1,67 @@
+"""Pages become HTML: templates, strict about what they use, escaping everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from runner.publish import words
+from runner.publish.content.charts import THEMES
+from runner.publish.content.metrics import interval_words
+from runner.publish.content.pages import Page
+from runner.publish.data.model import SiteData
+from singan.errors import UserError
+from singan.settings import PUBLISHED_EPOCHS
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "site_templates"
+
+DOWNLOADS = ("study.json", "runs.csv", "levels.csv")
+
+
+class Renderer:
+    """Renders pages of one site."""
+
+    def __init__(self, data: SiteData) -> None:
+        self._environment = _environment()
+        self._environment.globals.update(
+            site=data, downloads=DOWNLOADS, themes=THEMES, published_epochs=PUBLISHED_EPOCHS
+        )
+
+    def html(self, page: Page) -> bytes:
+        """The page's file."""
+        template = self._environment.get_template(f"pages/{page.template}")
+        return template.render(page=page, root=page.root).encode()
+
+
+def static_files() -> Iterator[tuple[str, bytes]]:
+    """Files every site has as they are: name in the site, content."""
+    folder = TEMPLATES / "static"
+    return ((f"static/{path.name}", path.read_bytes()) for path in sorted(folder.iterdir()))
+
+
+def _environment() -> Environment:
+    if not TEMPLATES.is_dir():
+        raise UserError("the page templates are missing", where=str(TEMPLATES), right="run from a checkout")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        duration=words.duration,
+        minutes=words.minutes,
+        ratio=words.ratio,
+        number=words.number,
+        factor=words.factor_words,
+        joined=words.join_words,
+        plural=words.plural,
+        capitalised=words.capitalised,
+        interval=interval_words,
+    )
+    return environment

@@ -1,0 +1,1 @@
+"""The public record in results/: its schema, and how finished work gets there."""

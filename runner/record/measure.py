@@ -1,0 +1,133 @@
+"""Measure finished pictures once: the store keeps what `evaluate` found under a key of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cached_property, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from runner.execution.resources import Workplace, provenance
+from runner.execution.worker import stored_picture
+from runner.images.load import LoadedImage, NotAvailableError, Pixels, fetch
+from runner.metrics.evaluate import baseline_outputs, evaluate, psnr
+from runner.metrics.niqe import NIQE_PARAMETERS
+from runner.planning.plan import Run, SuperResolution, digest
+from runner.record.schema import Draw
+from runner.store.store import DamagedError, Store
+
+METRICS_VERSION = 1
+"""Raised when a measure changes its meaning, so that pictures are measured again."""
+
+METRICS = "metrics.json"
+
+Values = Mapping[str, float | None]
+"""By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
+
+
+class Measured(NamedTuple):
+    """Metrics of the picture shown, and of those with other noise."""
+
+    metrics: Values
+    draws: tuple[Draw, ...]
+
+
+class Measuring:
+    """Measures the pictures of some runs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @cached_property
+    def niqe_parameters(self) -> Path | None:
+        """The downloaded model of natural pictures; None when it cannot be had, and NIQE with it."""
+        try:
+            return fetch(NIQE_PARAMETERS)
+        except NotAvailableError:
+            return None
+
+    def output(self, run: Run, image: LoadedImage) -> Measured:
+        """Metrics of a run's super-resolved picture, and of the same with other noise."""
+        shown, *others = (self.measure(task, image) for task in run.draws)
+        return Measured(
+            shown,
+            tuple(
+                Draw(draw=task.draw, metrics=metrics, psnr=self._psnr(run.output, task))
+                for task, metrics in zip(run.draws[1:], others, strict=True)
+            ),
+        )
+
+    def measure(self, task: SuperResolution, image: LoadedImage) -> Values:
+        """Metrics of one super-resolved picture."""
+        return self._kept(
+            {"output": task.key, "top": task.top}, image, task.factor, lambda: self._pixels(task)
+        )
+
+    def published(self, picture: Pixels, sha256: str, image: LoadedImage, factor: float) -> Values:
+        """Metrics of a picture that others published; `sha256` is that of its file."""
+        return self._kept({"published": sha256, "image": image.digest}, image, factor, lambda: picture)
+
+    def _pixels(self, task: SuperResolution) -> Pixels:
+        return np.asarray(stored_picture(self._store, task.key))
+
+    def _psnr(self, shown: SuperResolution, other: SuperResolution) -> float:
+        """How alike two pictures of equal weights are, dB."""
+        return float(f"{psnr(self._pixels(shown), self._pixels(other)):.6g}")
+
+    def baselines(self, image: LoadedImage, factor: float) -> dict[str, Values]:
+        """Metrics of plain enlargements, by filter."""
+        pictures = baseline_outputs(image.pixels, factor)
+        return {
+            name: self._kept(
+                {"filter": name, "image": image.digest}, image, factor, partial(pictures.__getitem__, name)
+            )
+            for name in pictures
+        }
+
+    def _kept(
+        self, what: Mapping[str, str], image: LoadedImage, factor: float, picture: Callable[[], Pixels]
+    ) -> Values:
+        truth = image.ground_truth.get(int(factor)) if factor == int(factor) else None
+        fields = {
+            "version": METRICS_VERSION,
+            "factor": factor,
+            "niqe": self.niqe_parameters is not None,
+            "truth": None if truth is None else hashlib.sha256(truth.tobytes()).hexdigest(),
+            **what,
+        }
+        key = digest(fields)
+        kept = self._read(key)
+        if kept is None:
+            metrics = evaluate(
+                picture(),
+                image.pixels,
+                factor,
+                ground_truth=truth,
+                niqe_parameters=self.niqe_parameters,
+            )
+            kept = {name: None if v is None else float(f"{v:.6g}") for name, v in asdict(metrics).items()}
+            self._store.add(
+                "metrics",
+                key,
+                {METRICS: json.dumps(kept).encode()},
+                fields=fields,
+                facts={},
+                provenance=provenance(Workplace()),
+            )
+        return kept
+
+    def _read(self, key: str) -> Values | None:
+        entry = self._store.find("metrics", key)
+        if entry is None:
+            return None
+        try:
+            values: Values = json.loads(entry.read(METRICS))
+        except DamagedError as damaged:
+            self._store.set_aside(damaged)
+            return None
+        return values

@@ -1,0 +1,239 @@
+"""Turn finished work in the store into the public record in `results/`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import safetensors.numpy
+from pydantic import ValidationError
+
+from runner.images.encode import lossless_webp
+from runner.images.load import LoadedImage
+from runner.planning.plan import LevelTraining, Plan, Run
+from runner.record.measure import Measured
+from runner.record.schema import (
+    ImageRecord,
+    LevelRecord,
+    Metrics,
+    Output,
+    Picture,
+    ProfileRecord,
+    Results,
+    RunRecord,
+    Snapshots,
+    factor_name,
+    run_name,
+)
+from runner.store.store import HISTORY, PICTURE, DamagedError, Entry, Kind, Store
+from runner.study.schema import Profile
+from singan.geometry import sr_output_size
+from singan.level import LOSS_NAMES
+
+MAX_LOSS_POINTS = 200
+"""Losses recorded per level: enough to draw a curve; the store keeps them all."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def record_profile(results: Results, profile: Profile) -> None:
+    """Record the profile's settings."""
+    results.write("profile", ProfileRecord(**profile.model_dump()))
+
+
+def record_image(
+    results: Results, image: LoadedImage, factor: float, baselines: Mapping[str, Metrics]
+) -> None:
+    """Record an image with its enlarged inputs and their metrics; those of other factors stay."""
+    height, width = sr_output_size(image.size, factor)
+    small = PIL.Image.fromarray(image.pixels)
+    name = factor_name(factor)
+
+    def enlarge(how: PIL.Image.Resampling) -> bytes:
+        return lossless_webp(np.asarray(small.resize((width, height), how)))
+
+    pictures: dict[str, Callable[[], bytes]] = {}
+    enlarged: dict[Literal["nearest", "bicubic"], Picture] = {}
+    kinds: tuple[Literal["nearest", "bicubic"], ...] = ("nearest", "bicubic")
+    for kind in kinds:
+        file = f"images/{image.id}-{name}-{kind}.webp"
+        pictures[file] = partial(enlarge, PIL.Image.Resampling[kind.upper()])
+        enlarged[kind] = Picture(file=file, width=width, height=height)
+    truths = {}
+    if image.stand_in is not None:  # the study's own ground truth is not ours to publish
+        for by, pixels in image.ground_truth.items():
+            file = f"images/{image.id}-{factor_name(by)}-truth.webp"
+            pictures[file] = partial(lossless_webp, pixels)
+            truths[factor_name(by)] = Picture(file=file, width=pixels.shape[1], height=pixels.shape[0])
+    before = {record.id: record for record in results.images()}.get(image.id)
+    same = before if before is not None and before.pixels_sha256 == image.digest else None
+    record = ImageRecord(
+        id=image.id,
+        title=image.title,
+        credit=image.credit,
+        width=image.size.width,
+        height=image.size.height,
+        pixels_sha256=image.digest,
+        stand_in=image.stand_in,
+        is_own=image.is_own,
+        enlarged={**(same.enlarged if same else {}), name: enlarged},
+        baselines={**(same.baselines if same else {}), name: baselines},
+        ground_truth=truths,
+    )
+    results.write(f"images/{image.id}", record, pictures)
+
+
+def record_run(
+    results: Results, run: Run, plan: Plan, store: Store, command: str, measured: Measured
+) -> None:
+    """Record a finished run and its levels. Raises `UserError` when the store has lost some of it."""
+    for key in run.levels:
+        _record_level(results, plan.levels[key], _entry(store, "levels", key))
+    name = run_name(run.experiment.id, run.image, run.factor, run.seed)
+    _write_with_output(results, name, _run_record(run, run.levels, command), run, store, measured)
+
+
+def record_imported(
+    results: Results,
+    run: Run,
+    folder: str,
+    minutes: tuple[float, ...] | None,
+    store: Store,
+    command: str,
+    measured: Measured,
+) -> None:
+    """Record what levels that were trained elsewhere make of the picture; of the levels nothing is known,
+    but perhaps how many minutes each took.
+    """
+    record = _run_record(run, (), command).model_copy(
+        update={"imported_from": folder, "published_minutes": minutes}
+    )
+    _write_with_output(results, imported_name(run), record, run, store, measured)
+
+
+def imported_name(run: Run) -> str:
+    """Where the record of an imported run lies: beside those of runs trained here, and of other folders."""
+    return f"{run_name(run.experiment.id, run.image, run.factor, run.seed)}-imported-{run.output.top[:8]}"
+
+
+def _write_with_output(
+    results: Results, name: str, record: RunRecord, run: Run, store: Store, measured: Measured
+) -> None:
+    entry = _entry(store, "outputs", run.output.key)
+    with _facts_of(entry) as facts:
+        output = Output(
+            picture=Picture(file=f"{name}.webp", width=facts["width"], height=facts["height"]),
+            seconds=facts["seconds"],
+            metrics=measured.metrics,
+            draws=measured.draws,
+            provenance=entry.provenance,
+        )
+    complete = record.model_copy(update={"output": output})
+    results.write(name, complete, {f"{name}.webp": partial(entry.read, PICTURE)})
+
+
+def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
+    """Record a failed run with its reason and the levels it got done."""
+    finished = []
+    for key in run.levels:
+        entry = store.find("levels", key)
+        if entry is None:
+            break
+        try:
+            _record_level(results, plan.levels[key], entry)
+        except DamagedError:
+            break
+        finished.append(key)
+    failed = _run_record(run, tuple(finished), command).model_copy(
+        update={"status": "failed", "reason": reason}
+    )
+    results.write(run_name(run.experiment.id, run.image, run.factor, run.seed), failed)
+
+
+def _run_record(run: Run, levels: tuple[str, ...], command: str) -> RunRecord:
+    return RunRecord(
+        experiment=run.experiment.id,
+        image=run.image,
+        seed=run.seed,
+        factor=factor_name(run.factor),
+        status="done",
+        pixels_sha256=run.image_digest,
+        settings=run.experiment.in_words,
+        levels=levels,
+        command=command,
+    )
+
+
+def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
+    history = safetensors.numpy.load(entry.read(HISTORY))
+    epochs_done = len(history["losses"])
+    shown = _evenly(epochs_done, MAX_LOSS_POINTS)
+    losses = {
+        name: tuple(_significant(history["losses"][epoch, column]) for epoch in shown)
+        for column, name in enumerate(LOSS_NAMES)
+    }
+    sheet = _sheet(history)
+    file = f"levels/{level.key}.webp"
+    snapshots = Snapshots(
+        sheet=Picture(file=file, width=sheet.shape[1], height=sheet.shape[0]),
+        epochs=tuple(int(epoch) for epoch in history["snapshot_epochs"]),
+        width=level.size.width,
+        height=level.size.height,
+    )
+    with _facts_of(entry) as facts:
+        record = LevelRecord(
+            key=level.key,
+            level=level.level,
+            width=level.size.width,
+            height=level.size.height,
+            base_width=level.settings.base_width,
+            epochs_planned=level.settings.epochs,
+            epochs_done=epochs_done,
+            loss_epochs=tuple(shown),
+            losses=losses,
+            snapshots=snapshots,
+            provenance=entry.provenance,
+            **facts,
+        )
+    results.write(f"levels/{level.key}", record, {file: partial(lossless_webp, sheet)})
+
+
+def _sheet(history: Mapping[str, npt.NDArray[np.uint8]]) -> Pixels:
+    """One picture of all snapshots: a column an epoch, G(z*) above, the fake below."""
+    rows = [np.concatenate(list(history[kind]), axis=1) for kind in ("reconstruction", "fake")]
+    return np.concatenate(rows, axis=0)
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """At most `most` of 0..count-1, evenly spread, first and last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def _significant(value: float) -> float:
+    """Five significant digits: more would be noise, and bytes in git."""
+    return float(f"{value:.5g}") if math.isfinite(value) else value
+
+
+def _entry(store: Store, kind: Kind, key: str) -> Entry:
+    """An entry there was a moment ago; raises `DamagedError` if it is gone, so that it is made again."""
+    entry = store.find(kind, key)
+    if entry is None:
+        raise DamagedError(store.root / kind / key, "is no longer whole")
+    return entry
+
+
+@contextmanager
+def _facts_of(entry: Entry) -> Iterator[Mapping[str, Any]]:
+    """The facts of an entry; what no record can be made of raises `DamagedError`: they have no checksum."""
+    try:
+        yield entry.facts
+    except (LookupError, TypeError, ValidationError):
+        raise DamagedError(entry.folder, "does not say what it should", "entry.json") from None

@@ -1,0 +1,1 @@
+"""Finished work by key, private to whoever runs the study."""

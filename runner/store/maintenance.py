@@ -1,0 +1,131 @@
+"""Looking after a store: is it whole, how large is it, and what in it is rubbish."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from runner.planning.plan import digest
+from runner.store.store import KINDS, DamagedError, Entry, Kind, Store
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What reading every file of a store showed."""
+
+    whole: int
+    damaged: tuple[DamagedError, ...]
+    incomplete: tuple[Path, ...]
+    """Entries without a readable description, or with a file missing or cut: treated as not there."""
+
+
+def verify(store: Store) -> Verified:
+    """Read everything and compare it with its checksum; changes nothing."""
+    whole, damaged, incomplete = 0, [], []
+    for kind, folder in _entries(store):
+        entry = store.find(kind, folder.name)
+        if entry is None:
+            incomplete.append(folder)
+            continue
+        try:
+            for name in entry.files:
+                entry.read(name)
+        except DamagedError as error:
+            damaged.append(error)
+        else:
+            whole += 1
+    for path in _files(store.root / "partial"):
+        try:
+            store.read_partial(path.name)
+        except DamagedError as error:
+            damaged.append(error)
+    return Verified(whole, tuple(damaged), tuple(incomplete))
+
+
+def disk_use(store: Store) -> dict[str, int]:
+    """Bytes by part of the store, largest first."""
+    parts = [path for path in store.root.iterdir() if path.is_dir()] if store.root.is_dir() else []
+    sizes = {path.name: size_of(path) for path in parts}
+    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def rubbish(store: Store, *, unused: bool = False) -> list[Path]:
+    """What can go: entries set aside, what killed writes left, trainings in progress that are finished.
+
+    With `unused` also finished work no run of the study last needed, so every level of one's own pictures.
+    """
+    found = [*_files(store.root / "damaged"), *_torn_writes(store)]
+    found += [path for path in _files(store.root / "partial") if store.find("levels", path.name) is not None]
+    if unused:
+        needed = _needed_levels(store)
+        for kind, folder in _entries(store):
+            entry = store.find(kind, folder.name)
+            if entry is None or _level_of(entry, kind, folder.name) not in {*needed, None}:
+                found.append(folder)
+    return found
+
+
+def remove(paths: list[Path]) -> None:
+    """Remove files and folders; what is gone already is fine."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _entries(store: Store) -> Iterator[tuple[Kind, Path]]:
+    for kind in KINDS:
+        yield from ((kind, path) for path in _files(store.root / kind) if not path.name.startswith("."))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _torn_writes(store: Store) -> list[Path]:
+    """Temporary files and folders, which begin with a dot; a write in progress holds its key's lock."""
+    places = [store.root / name for name in (*KINDS, "partial")]
+    torn = [path for place in places for path in _files(place) if path.name.startswith(".")]
+    locks = store.root / "locks"
+    return [path for path in torn if _is_free(locks / f"{path.name.split('.')[1]}.lock")]
+
+
+def _is_free(lock: Path) -> bool:
+    if not lock.exists():
+        return True
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except OSError:  # held by another process (`Timeout`), or not to be had by anybody
+        return False
+
+
+def _needed_levels(store: Store) -> set[str]:
+    """Keys of the levels each run last needed, as the store's notes tell."""
+    notes = (
+        store.read_note(str(path.relative_to(store.root / "runs").with_suffix("")))
+        for path in (store.root / "runs").rglob("*.json")
+    )
+    needed = set()
+    for fields in (fields for note in notes if note for fields in note["levels"].values()):
+        with suppress(ValueError):  # a number no key can be made from was never written here
+            needed.add(digest(fields))
+    return needed
+
+
+def _level_of(entry: Entry, kind: Kind, key: str) -> str | None:
+    """The level an entry stands or falls with; None for metrics of plain enlargements."""
+    top = entry.fields.get("top")
+    return key if kind == "levels" else top if isinstance(top, str) else None

@@ -1,0 +1,281 @@
+"""Private, content-addressed results of finished work: files by key, whole and verified or not there.
+
+<store>/format                     the format's version
+<store>/levels/<key>/              entry.json, level.safetensors, history.safetensors
+<store>/outputs/<key>/             entry.json, picture.webp
+<store>/metrics/<key>/             entry.json, metrics.json
+<store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
+<store>/partial/<key>              a training in progress, with its checksum
+<store>/locks/<key>.lock           held while a key is worked on
+<store>/damaged/                   entries set aside because their checksum was wrong
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
+
+from filelock import FileLock
+from pydantic import BaseModel, Field, ValidationError
+
+from runner.files import check_writable, read_file, write_atomically
+from runner.record.schema import Provenance
+from singan.errors import UserError
+
+FORMAT = "1"
+Kind = Literal["levels", "outputs", "metrics"]
+KINDS: tuple[Kind, ...] = ("levels", "outputs", "metrics")
+
+WEIGHTS = "level.safetensors"
+HISTORY = "history.safetensors"
+PICTURE = "picture.webp"
+
+_DIGEST_bytes = 32
+
+
+class StoredFile(BaseModel):
+    """What a file of an entry must be."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class _Description(BaseModel):
+    """entry.json. It has no checksum of its own, so nothing in it is taken for granted."""
+
+    fields: dict[str, Any]
+    facts: dict[str, Any]
+    provenance: Provenance
+    files: dict[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], StoredFile]
+
+
+class Note(TypedDict):
+    """What a run last was: why it failed, if it did, and the fields of its levels by their index."""
+
+    failure: str | None
+    levels: dict[str, dict[str, Any]]
+
+
+class _NoteFile(BaseModel):
+    """The same as it lies in the store, where anything may have become of it."""
+
+    failure: str | None
+    levels: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Finished work: its files, what its key was made from, how long it took and where."""
+
+    folder: Path
+    fields: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    provenance: Provenance
+    files: Mapping[str, StoredFile]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file is there with its size; contents are verified when read."""
+        return all(_size(self.folder / name) == file.bytes for name, file in self.files.items())
+
+    def read(self, name: str) -> bytes:
+        """Contents of a file; raises `DamagedError` if they are not what was written."""
+        if name not in self.files:
+            raise DamagedError(self.folder, "is not among the entry's files", name)
+        try:
+            data = read_file(self.folder / name)
+        except OSError as error:
+            raise DamagedError(self.folder, error.strerror or "cannot be read", name) from None
+        if hashlib.sha256(data).hexdigest() != self.files[name].sha256:
+            raise DamagedError(self.folder, "wrong checksum", name)
+        return data
+
+
+class DamagedError(UserError):
+    """A file of the store is not what was written; `path` is what to set aside, an entry or a file."""
+
+    def __init__(self, path: Path, reason: str, name: str = "") -> None:
+        self.path = path
+        super().__init__(reason, where=str(path / name))
+
+
+class Store:
+    """A store folder; created when first written to.
+
+    Raises `UserError` for a folder of another format, and for one that cannot be written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        version = root / "format"
+        if version.is_file():
+            found = version.read_text(encoding="utf-8", errors="replace").strip()
+            if found != FORMAT:
+                raise UserError(
+                    f'has format "{found}", this program reads "{FORMAT}"',
+                    where=str(root),
+                    right="use another --store, or the version of singan that wrote it",
+                )
+        elif root.exists() and (not root.is_dir() or self._holds_something_else()):
+            raise UserError(
+                "is no store", where=str(root), right="name an empty or a new folder with --store"
+            )
+
+    def _holds_something_else(self) -> bool:
+        """Whether the folder is in use, but not by a store; another process may be just making one of it."""
+        others = [path for path in self.root.iterdir() if not path.name.startswith(".format.")]
+        return bool(others) and not (self.root / "format").is_file()
+
+    def prepare(self) -> None:
+        """Make sure the folder exists and can be written, before hours of work depend on it."""
+        check_writable(self.root)
+        write_atomically(self.root / "format", f"{FORMAT}\n".encode())
+
+    def _check_there(self) -> None:
+        """Refuse to write once the store has gone: where a disk was taken away no half store must begin."""
+        if not (self.root / "format").is_file():
+            raise UserError("the store has gone", where=str(self.root), right="bring it back, and run again")
+
+    def find(self, kind: Kind, key: str) -> Entry | None:
+        """The entry of a key, or None if it is not there or not complete."""
+        folder = self.root / kind / key
+        try:
+            found = _Description.model_validate_json(read_file(folder / "entry.json"))
+        except (OSError, ValidationError):
+            return None
+        entry = Entry(folder, found.fields, found.facts, found.provenance, found.files)
+        return entry if entry.is_complete else None
+
+    def add(
+        self,
+        kind: Kind,
+        key: str,
+        files: Mapping[str, bytes],
+        *,
+        fields: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        provenance: Provenance,
+    ) -> Entry:
+        """Store finished work under its key, all of it or nothing, in place of what was there."""
+        folder = self.root / kind / key
+        described = {
+            name: StoredFile(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            for name, data in files.items()
+        }
+        entry = {
+            "fields": dict(fields),
+            "facts": dict(facts),
+            "provenance": provenance.model_dump(),
+            "files": {name: file.model_dump() for name, file in described.items()},
+        }
+        with self._replacing(folder) as fresh:
+            for name, data in {**files, "entry.json": json.dumps(entry, indent=1).encode()}.items():
+                write_atomically(fresh / name, data)
+        return Entry(folder, fields, facts, provenance, described)
+
+    @contextmanager
+    def _replacing(self, folder: Path) -> Iterator[Path]:
+        self._check_there()
+        fresh: Path | None = None
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+            yield fresh
+            fresh.chmod(0o755)
+            _remove(folder)
+            fresh.rename(folder)
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+        finally:
+            if fresh is not None:
+                shutil.rmtree(fresh, ignore_errors=True)
+
+    def set_aside(self, damaged: DamagedError) -> Path:
+        """Move a damaged entry out of the way, so that its work is done again; returns where it went."""
+        self._check_there()
+        path = damaged.path
+        target = self.root / "damaged" / f"{path.parent.name}-{path.name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(target)
+        if path.exists():
+            path.rename(target)
+        return target
+
+    def keep_partial(self, key: str, data: bytes) -> None:
+        """Keep a training in progress, in place of what was kept of it before."""
+        self._check_there()
+        write_atomically(self._partial(key), hashlib.sha256(data).digest() + data)
+
+    def read_partial(self, key: str) -> bytes | None:
+        """What was last kept, or None; raises `DamagedError` if it is not what was written."""
+        try:
+            kept = read_file(self._partial(key))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DamagedError(self._partial(key), error.strerror or "cannot be read") from None
+        data = kept[_DIGEST_bytes:]
+        if hashlib.sha256(data).digest() != kept[:_DIGEST_bytes]:
+            raise DamagedError(self._partial(key), "wrong checksum")
+        return data
+
+    def partial_is_damaged(self, key: str, reason: str) -> DamagedError:
+        """For a caller that cannot make sense of what `read_partial` gave."""
+        return DamagedError(self._partial(key), reason)
+
+    def drop_partial(self, key: str) -> None:
+        """Forget a training in progress, because it is finished or of no use."""
+        _remove(self._partial(key))
+
+    def _partial(self, key: str) -> Path:
+        return self.root / "partial" / key
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold a key while working on it; another process waits here, then finds the work done."""
+        self._check_there()
+        path = self.root / "locks" / f"{key}.lock"
+        held = FileLock(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.acquire()
+        except OSError as error:
+            raise UserError(f"cannot be locked: {error.strerror or error}", where=str(path)) from None
+        try:
+            yield
+        finally:
+            held.release()
+
+    def write_note(self, name: str, note: Mapping[str, Any]) -> None:
+        """Keep what a run last was."""
+        self._check_there()
+        write_atomically(self.root / "runs" / f"{name}.json", json.dumps(note, indent=1).encode())
+
+    def read_note(self, name: str) -> Note | None:
+        """What a run last was, or None."""
+        try:
+            note = _NoteFile.model_validate_json(read_file(self.root / "runs" / f"{name}.json"))
+        except (OSError, ValidationError):
+            return None
+        return Note(failure=note.failure, levels=note.levels)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -1,0 +1,1 @@
+"""experiments.toml as typed, validated values."""

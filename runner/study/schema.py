@@ -1,0 +1,437 @@
+"""experiments.toml as typed, validated values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    TypeAdapter,
+    UrlConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from runner.study.claims import Claim, QualityCheck, TimeCheck
+from runner.study.errors import explain, located, nearest, syntax_error
+from runner.study.published import Published, Sha256
+from runner.study.types import Id, Table, Text
+from singan.errors import UserError
+from singan.geometry import Size, sr_steps
+from singan.settings import TrainingSettings
+from singan.stopping import StopRule
+from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, UpsampleType
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
+Pixel = Annotated[int, Field(ge=0, le=100_000)]
+Side = Annotated[int, Field(ge=1, le=100_000)]
+
+_HTTPS = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"])])
+
+
+def _https(url: str) -> str:
+    _HTTPS.validate_python(url)
+    return url
+
+
+Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_https)]
+
+
+def _base(url: str) -> str:
+    if not url.endswith("/"):
+        raise ValueError("must end with a /: the paths of pictures are put behind it")
+    return url
+
+
+BaseUrl = Annotated[Url, AfterValidator(_base)]
+
+
+class Dimensions(Table):
+    """Size of a picture, pixels."""
+
+    width: Side
+    height: Side
+
+    @property
+    def size(self) -> Size:
+        return Size(self.height, self.width)
+
+
+class Crop(Dimensions):
+    """A rectangle in a picture, pixels from its top left corner."""
+
+    x: Pixel
+    y: Pixel
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom, as Pillow wants it."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
+
+class SourceFile(Table):
+    """A picture to download: `size` is that of the file, before the crop."""
+
+    file: FileName
+    url: Url
+    sha256: Sha256
+    size: Dimensions
+    crop: Crop | None = None
+
+    @model_validator(mode="after")
+    def _crop_is_inside(self) -> Self:
+        if self.crop is not None:
+            _, _, right, bottom = self.crop.box
+            if right > self.size.width or bottom > self.size.height:
+                raise ValueError(
+                    f"crop ends at x={right} y={bottom}, outside the image of {self.size.size} pixels"
+                )
+        return self
+
+    @property
+    def cropped_size(self) -> Size:
+        """Size of the picture once cropped."""
+        return (self.crop or self.size).size
+
+
+class GroundTruth(SourceFile):
+    """The picture a super-resolved image can be compared with, at `factor`."""
+
+    factor: Annotated[int, Field(ge=2, le=16)]
+
+
+class StandIn(Table):
+    """A photograph inside scikit-image, used when an image cannot be had. Its crop is the ground truth; it is
+    shrunk to the image's size.
+    """
+
+    photograph: Literal["astronaut", "chelsea", "coffee", "motorcycle", "rocket"]
+    crop: Crop
+
+
+class Image(SourceFile):
+    """One picture of the study."""
+
+    id: Id
+    title: Text
+    credit: Text | None = None
+    ground_truth: GroundTruth | None = None
+    stand_in: StandIn | None = None
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        width, height = self.cropped_size.width, self.cropped_size.height
+        if self.ground_truth is not None:
+            truth, factor = self.ground_truth.cropped_size, self.ground_truth.factor
+            if (truth.width, truth.height) != (factor * width, factor * height):
+                raise ValueError(
+                    f"ground_truth is {truth} pixels, not {factor} times the image's {self.cropped_size}"
+                )
+        if self.stand_in is not None:
+            crop = self.stand_in.crop
+            if crop.width % width or crop.height != height * (crop.width // width):
+                raise ValueError(f"stand_in.crop is no whole multiple of the image's {self.cropped_size}")
+        return self
+
+
+class Profile(Table):
+    """How faithful a run is to the paper."""
+
+    id: Id
+    title: Text
+    note: Text
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    base_width: Annotated[int, Field(ge=1, le=512)] = 32
+
+    @property
+    def training(self) -> TrainingSettings:
+        """Training settings of this profile."""
+        return TrainingSettings(epochs=self.epochs, base_width=self.base_width)
+
+
+class Group(Table):
+    """A family of experiments with one idea."""
+
+    id: Id
+    title: Text
+    idea: Text
+
+
+def _one_or_two(default: str) -> Callable[[object], object]:
+    """Accepts `"sr"` for all levels, or a table with `lower` and `last`, each defaulting to the original."""
+
+    def expand(value: object) -> object:
+        if isinstance(value, str):
+            return {"lower": value, "last": value}
+        if not isinstance(value, Mapping):
+            raise ValueError("must be a value in quotes, or a table with lower and last")
+        return {"lower": default, "last": default, **value}
+
+    return expand
+
+
+class AdversarialSwitch(Table):
+    """What enters as adversarial input: in the lower levels (0..N-1), and in the last (N)."""
+
+    lower: AdversarialMode = "rand"
+    last: AdversarialMode = "rand"
+    _expand = model_validator(mode="before")(_one_or_two("rand"))
+
+
+class ReconstructionSwitch(Table):
+    """What enters as reconstruction input, likewise."""
+
+    lower: ReconstructionMode = "rec"
+    last: ReconstructionMode = "rec"
+    _expand = model_validator(mode="before")(_one_or_two("rec"))
+
+
+class UpsampleSwitch(Table):
+    """How an input gets to the level's size, likewise."""
+
+    lower: UpsampleType = "regular"
+    last: UpsampleType = "regular"
+    _expand = model_validator(mode="before")(_one_or_two("regular"))
+
+
+class Upsample(Table):
+    """The upsample types of the two inputs."""
+
+    adversarial: UpsampleSwitch = UpsampleSwitch()
+    reconstruction: UpsampleSwitch = UpsampleSwitch()
+
+
+class Stop(Table):
+    """Stop rule of the lower levels; `after` and `below` belong to `small_rec_loss`."""
+
+    rule: Literal["none", "small_rec_loss", "dont_train"] = "none"
+    after: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    below: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _thresholds_apply(self) -> Self:
+        given = [name for name in ("after", "below") if getattr(self, name) is not None]
+        if self.rule != "small_rec_loss" and given:
+            raise ValueError(
+                f'"{given[0]}" cannot apply: rule "{self.rule}" has no threshold (only small_rec_loss has)'
+            )
+        if self.rule == "small_rec_loss" and len(given) < 2:
+            raise ValueError('rule "small_rec_loss" needs both "after" (epochs) and "below" (loss)')
+        return self
+
+    @property
+    def as_rule(self) -> StopRule:
+        """The rule as training knows it, not yet scaled to a profile."""
+        return StopRule(self.rule, self.after or 0, self.below or 0.0)
+
+
+class Experiment(Table):
+    """One way to train, told as its difference from the original."""
+
+    id: Id
+    group: Id
+    title: Text
+    note: Text | None = None
+    adversarial: AdversarialSwitch = AdversarialSwitch()
+    reconstruction: ReconstructionSwitch = ReconstructionSwitch()
+    upsample: Upsample = Upsample()
+    stop: Stop = Stop()
+    images: tuple[Id, ...] | None = None
+    """Images of the study it runs on; all when absent."""
+    conclusion: Text | None = None
+    page: Url | None = None
+    published: Mapping[Id, Published] = {}
+
+    @model_validator(mode="after")
+    def _switches_apply(self) -> Self:
+        if self.stop.rule == "dont_train":
+            lower, original = self.feed(last=False), LevelFeed()
+            for name, value in vars(lower).items():
+                if value != getattr(original, name):
+                    switch, _, kind = name.partition("_")
+                    key = f"upsample.{switch}" if kind else switch
+                    raise ValueError(
+                        f'{key}.lower = "{value}" cannot apply: with stop rule "dont_train" the lower levels '
+                        f"stay untrained; set only {key}.last"
+                    )
+        if self.images is not None and len(set(self.images)) != len(self.images):
+            raise ValueError("images names an image twice")
+        if self.images == ():
+            raise ValueError("images is empty; leave it out to run on all images")
+        return self
+
+    def feed(self, *, last: bool) -> LevelFeed:
+        """Feed of the last level, or of the lower ones."""
+        a, r, u = self.adversarial, self.reconstruction, self.upsample
+        if last:
+            return LevelFeed(a.last, r.last, u.adversarial.last, u.reconstruction.last)
+        return LevelFeed(a.lower, r.lower, u.adversarial.lower, u.reconstruction.lower)
+
+    @property
+    def in_words(self) -> dict[str, str]:
+        """Switches and stop rule in the file's own words, by name."""
+        switches: dict[str, AdversarialSwitch | ReconstructionSwitch | UpsampleSwitch] = {
+            "adversarial": self.adversarial,
+            "reconstruction": self.reconstruction,
+            "upsample.adversarial": self.upsample.adversarial,
+            "upsample.reconstruction": self.upsample.reconstruction,
+        }
+        words = {
+            name: switch.lower if switch.lower == switch.last else f"lower {switch.lower}, last {switch.last}"
+            for name, switch in switches.items()
+        }
+        stop = self.stop
+        thresholds = f" after {stop.after} below {stop.below:g}" if stop.below is not None else ""
+        return {**words, "stop": f"{stop.rule}{thresholds}"}
+
+
+def _sr_factor(factor: float) -> float:
+    try:
+        sr_steps(factor)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return factor
+
+
+Factor = Annotated[float, AfterValidator(_sr_factor)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Item = TypeVar("Item")
+
+
+def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise ValueError("is empty; leave it out for the default")
+    if len(set(items)) < len(items):
+        raise ValueError("names one twice")
+    return items
+
+
+class About(Table):
+    """The `[study]` table."""
+
+    title: Text
+    author: Text
+    question: Text
+    published: Url
+    repository: Url
+    published_pictures: BaseUrl | None = None
+    """What the paths of published pictures are relative to: a fixed state of the author's site."""
+    factors: Annotated[tuple[Factor, ...], AfterValidator(_distinct)] = (8.0,)
+    """How much to enlarge; the first is shown first."""
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = (0,)
+    """Each run is repeated with every one of these; the first is shown first."""
+    draws: Annotated[int, Field(ge=1, le=100)] = 1
+    """Pictures a run is super-resolved to, each with fresh noise; only the first is shown."""
+
+    @property
+    def factor(self) -> float:
+        """The factor shown first."""
+        return self.factors[0]
+
+    @property
+    def seed(self) -> int:
+        """The seed shown first."""
+        return self.seeds[0]
+
+
+class Study(Table):
+    """The whole file. Mappings keep the file's order."""
+
+    study: About
+    profile: Mapping[Id, Profile]
+    image: Mapping[Id, Image]
+    group: Mapping[Id, Group]
+    experiment: Mapping[Id, Experiment]
+    claim: Mapping[Id, Claim] = {}
+
+    @property
+    def original(self) -> Experiment:
+        """The experiment every other is compared with."""
+        return self.experiment["original"]
+
+    def images_of(self, experiment: Experiment) -> tuple[Image, ...]:
+        """Images an experiment runs on in the study."""
+        return tuple(self.image[name] for name in experiment.images or self.image)
+
+
+def load_study(path: Path) -> Study:
+    """Read and validate a study; raises `UserError` naming the file, table, key and line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # (Windows editors put a mark in front)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(
+            f"cannot read the study: {reason}", where=str(path), right="name a TOML file with --study"
+        ) from None
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise syntax_error(path, error) from None
+    for location in _hand_written_ids(tables):
+        raise located('unknown key "id"', path, text, location, "the id is the name in the table's header")
+    try:
+        study = Study.model_validate(_with_ids(tables))
+    except ValidationError as error:
+        raise explain(error, Study, path, text) from None
+    for location in _pictures_without_address(study):
+        raise located("is a path without an address", path, text, location, "set study.published_pictures")
+    for location, name, valid in _references(study):
+        if name not in valid:
+            raise located(f'there is no "{name}"', path, text, location, nearest(name, valid))
+    return study
+
+
+_FAMILIES = ("profile", "image", "group", "experiment", "claim")
+
+
+def _tables(tables: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every table that has an id: its family, its id, and itself."""
+    for family in _FAMILIES:
+        members = tables.get(family)
+        if isinstance(members, dict):
+            yield from ((family, name, table) for name, table in members.items() if isinstance(table, dict))
+
+
+def _hand_written_ids(tables: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    return ((family, name, "id") for family, name, table in _tables(tables) if "id" in table)
+
+
+def _with_ids(tables: dict[str, Any]) -> dict[str, Any]:
+    """Tell each table of a family its own name."""
+    for _, name, table in _tables(tables):
+        table["id"] = name
+    return tables
+
+
+def _pictures_without_address(study: Study) -> Iterator[tuple[str, ...]]:
+    if study.study.published_pictures is None:
+        for experiment in study.experiment.values():
+            for image, published in experiment.published.items():
+                if published.picture is not None:
+                    yield "experiment", experiment.id, "published", image, "picture"
+
+
+def _references(study: Study) -> Iterator[tuple[tuple[str, ...], str, Collection[str]]]:
+    """Every mention of something defined elsewhere: where, its name, and what is defined."""
+    yield ("experiment",), "original", study.experiment
+    for experiment in study.experiment.values():
+        here = ("experiment", experiment.id)
+        yield (*here, "group"), experiment.group, study.group
+        for image in experiment.images or ():
+            yield (*here, "images"), image, study.image
+        for image in experiment.published:
+            yield (*here, "published", image), image, study.image
+    for claim in study.claim.values():
+        for name in claim.experiments:
+            yield ("claim", claim.id, "experiments"), name, study.experiment
+        for name, check in claim.check.items():
+            place = ("claim", claim.id, "check", name)
+            yield (*place, "experiment"), check.experiment, study.experiment
+            if isinstance(check, TimeCheck | QualityCheck):
+                yield (*place, "than"), check.than, study.experiment

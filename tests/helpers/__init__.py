@@ -1,0 +1,1 @@
+"""What several tests share: tiny studies, synthetic records, ways to spoil things, golden results."""

@@ -1,0 +1,185 @@
+"""Runs of a tiny study, end to end on the CPU."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.lab import Lab
+
+from runner.execution.status import pending_levels, run_states
+from runner.store.store import HISTORY, WEIGHTS
+from singan.errors import UserError
+from singan.level import train_level
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Levels trained, in order."""
+    trained: list[int] = []
+
+    def counting(pyramid: object, *arguments: object) -> object:
+        trained.append(pyramid.next_level)  # type: ignore[attr-defined]
+        return train_level(pyramid, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("runner.execution.worker.train_level", counting)
+    return trained
+
+
+def test_every_run_is_trained_and_recorded_and_shared_levels_are_trained_once(
+    lab: Lab, counted: list[int]
+) -> None:
+    plan = lab.tiny.plan()
+    outcome = lab.run(plan)
+    assert (outcome.done, outcome.failures) == (6, {})
+    assert len(counted) == outcome.trained == len(plan.levels) == 12
+    runs = list(lab.results.runs())
+    assert {(run.experiment, run.image, run.status) for run in runs} == {
+        (run.experiment.id, run.image, "done") for run in plan.runs
+    }
+    for run in runs:
+        assert run.output is not None
+        picture = run.output.picture
+        assert (picture.width, picture.height) == {"dots": (60, 52), "stripes": (40, 36)}[run.image]
+        assert (lab.results.folder / run.output.picture.file).is_file()
+    assert {level.key for level in lab.results.levels()} == set(plan.levels)
+
+
+def test_finished_work_is_not_done_again_and_the_record_stays_the_same(lab: Lab, counted: list[int]) -> None:
+    lab.run()
+    record = lab.record()
+    counted.clear()
+    assert lab.run().trained == 0
+    assert counted == []
+    assert lab.record() == record
+
+
+def test_draws_are_measured_and_recorded_beside_the_picture(lab: Lab) -> None:
+    lab.run(lab.tiny.plan("original", draws=3))
+    for run in lab.results.runs():
+        assert run.output is not None
+        assert [draw.draw for draw in run.output.draws] == [1, 2]
+        assert all(0 < draw.psnr < 100 for draw in run.output.draws)
+        assert all(draw.metrics.keys() == run.output.metrics.keys() for draw in run.output.draws)
+
+
+def test_forcing_trains_every_level_once_more_to_the_same_weights(lab: Lab, counted: list[int]) -> None:
+    lab.run()
+    weights = lab.weights()
+    counted.clear()
+    lab.run(force=True)
+    assert len(counted) == 12
+    assert lab.weights() == weights
+
+
+def test_a_rerun_in_another_store_is_bit_identical(lab: Lab, tmp_path: Path) -> None:
+    lab.run()
+    other = Lab(lab.tiny, tmp_path / "other")
+    other.run()
+    assert other.weights() == lab.weights()
+
+
+def test_a_changed_switch_reruns_only_what_it_touches_and_is_named(lab: Lab, counted: list[int]) -> None:
+    lab.run()
+    counted.clear()
+    lab.tiny.edit('reconstruction = { last = "real_train_rec" }', "")
+    pending = pending_levels(lab.tiny.plan(), lab.store)
+    assert [(item.task.level, item.reason) for item in pending] == [
+        (2, 'changed: reconstruction "real_train_rec" -> "rec"')
+    ]
+    lab.run()
+    assert counted == [2]
+
+
+def test_a_damaged_level_is_set_aside_named_and_trained_again(lab: Lab, counted: list[int]) -> None:
+    plan = lab.tiny.plan("original")
+    lab.run(plan)
+    weights = lab.weights()
+    middle, top = plan.runs[0].levels[1:3]
+    path = lab.store.root / "levels" / middle / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1] + b"\x55")
+    (lab.store.root / "levels" / top / WEIGHTS).unlink()  # so that the damaged one is needed
+    counted.clear()
+    outcome = lab.run(plan)
+    assert outcome.failures == {}
+    assert counted == [1, 2]
+    assert any("wrong checksum" in line and middle in line for line in lab.progress.lines)
+    assert lab.weights() == weights
+
+
+@pytest.mark.parametrize("facts", [{}, {"seconds": "long"}, {"seconds": 1.0, "key": 1}])
+@pytest.mark.parametrize("kind", ["levels", "outputs"])
+def test_work_whose_description_tells_nothing_is_done_again(
+    kind: str, facts: dict[str, object], lab: Lab
+) -> None:
+    plan = lab.tiny.plan("stopped")
+    lab.run(plan)
+    record = lab.record()
+    path = next((lab.store.root / kind).glob("*/entry.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "facts": facts}), encoding="utf-8")
+    assert lab.run(plan).failures == {}
+    assert any("entry.json: does not say what it should; set aside" in line for line in lab.progress.lines)
+    assert lab.record().keys() == record.keys()
+
+
+def test_a_failed_run_is_recorded_without_what_is_damaged(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = lab.tiny.plan("original")
+    lab.run(plan)
+    dots = plan.runs[0]
+    (lab.store.root / "outputs" / dots.output.key / "entry.json").unlink()
+    history = lab.store.root / "levels" / dots.levels[1] / HISTORY
+    history.write_bytes(history.read_bytes()[:-1] + b"\x55")
+    monkeypatch.setattr(
+        "runner.execution.executor.super_resolve_task",
+        lambda *arguments: (_ for _ in ()).throw(UserError("no")),
+    )
+    outcome = lab.run(plan)
+    assert (outcome.done, outcome.failures) == (1, {"original on dots": "no"})
+    failed = next(run for run in lab.results.runs() if run.image == "dots")
+    assert (failed.status, failed.levels) == ("failed", dots.levels[:1])
+
+
+def test_a_failed_run_does_not_stop_the_others_and_is_recorded_with_its_reason(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(pyramid: object, task: object, *arguments: object) -> object:
+        if task.feed.adversarial_upsample == "sr":  # type: ignore[attr-defined]
+            raise UserError("training diverged: loss d_real is nan at epoch 1")
+        return train_level(pyramid, task, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("runner.execution.worker.train_level", diverging)
+    outcome = lab.run()
+    reason = "level 2: training diverged: loss d_real is nan at epoch 1"
+    assert (outcome.done, outcome.failures) == (5, {"sr on dots": reason})
+    (failed,) = [run for run in lab.results.runs() if run.status == "failed"]
+    assert (failed.experiment, failed.reason, len(failed.levels), failed.output) == ("sr", reason, 2, None)
+    states = {str(state.run): (state.state, state.why) for state in run_states(lab.tiny.plan(), lab.store)}
+    assert states["sr on dots"] == ("failed", reason)
+    assert states["original on dots"][0] == "done"
+
+
+def test_out_of_memory_is_a_reason_not_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate a lot")
+
+    monkeypatch.setattr("runner.execution.executor.train_task", hungry)
+    outcome = lab.run(lab.tiny.plan("original"))
+    assert outcome.failures == {
+        "original on dots": "out of memory on cpu",
+        "original on stripes": "out of memory on cpu",
+    }
+
+
+def test_a_run_that_failed_and_now_works_is_recorded_as_done(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            "runner.execution.executor.super_resolve_task",
+            lambda *arguments: (_ for _ in ()).throw(UserError("no")),
+        )
+        assert lab.run().done == 0
+    assert lab.run().done == 6
+    assert {run.status for run in lab.results.runs()} == {"done"}

@@ -1,0 +1,109 @@
+"""Several processes on one plan: the same result, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.tiny_study import TinyStudy
+
+from runner.execution.executor import Execution, Outcome
+from runner.execution.pool import Crew, urgencies
+from runner.execution.resources import Workplace
+from runner.execution.task import tasks_of
+from runner.planning.plan import Plan, Run
+from runner.progress import PlainProgress
+from runner.record.schema import Results
+from runner.store.store import Store
+
+
+def run(tiny: TinyStudy, folder: Path, jobs: int, plan: Plan | None = None) -> tuple[Outcome, Results, Store]:
+    results, store = Results(folder / "results", "tiny"), Store(folder / "store")
+    store.prepare()
+    execution = Execution(plan or tiny.plan(), tiny.images, store, Workplace(jobs=jobs), PlainProgress())
+    return execution.run_all(results, command), results, store
+
+
+def command(one: Run) -> str:
+    return f"singan run {one}"
+
+
+def weights(store: Store) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in store.root.rglob("level.safetensors")}
+
+
+def test_two_processes_train_each_level_once_and_to_the_same_bits(
+    tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    alone, _, store = run(tiny_study, tmp_path / "alone", jobs=1)
+    together, results, shared = run(tiny_study, tmp_path / "together", jobs=2)
+    assert (together.done, together.trained, together.failures) == (alone.done, alone.trained, {})
+    assert weights(shared) == weights(store)
+    runs = list(results.runs())
+    assert len(runs) == alone.done
+    assert all(one.output is not None and one.output.provenance.jobs == 2 for one in runs)
+
+
+class Killer(PlainProgress):
+    """Kills the first worker that is at work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crew: Crew | None = None
+        self.killed = 0
+
+    def wants_update(self) -> bool:
+        busy = [worker for worker in self.crew._workers if worker.task] if self.crew else []
+        if busy and not self.killed:
+            pid = busy[0].process.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            self.killed = pid
+        return False
+
+
+@pytest.fixture
+def crew(tiny_study: TinyStudy, tmp_path: Path) -> Iterator[Crew]:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    plan, progress = tiny_study.plan(), Killer()
+    made = Crew(plan, tiny_study.images, store, Workplace(jobs=2), progress, threading.Event())
+    made.begin(tasks_of(plan))
+    yield made
+    made.kill()
+
+
+def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(crew: Crew) -> None:
+    assert isinstance(crew.progress, Killer)
+    crew.progress.crew = crew
+    for one in crew.plan.runs:
+        crew.wait_for(one)
+    assert crew.progress.killed
+    assert set(crew.failures.values()) == {"its process died (SIGKILL)"}
+    everything = set(tasks_of(crew.plan))
+    assert crew.finished | crew.failures.keys() == everything
+    assert crew.finished, "the others went on"
+
+
+def test_a_crew_that_is_asked_to_stop_keeps_what_it_has(crew: Crew) -> None:
+    crew.interrupt.set()
+    crew.wait_for(crew.plan.runs[0])
+    crew.dismiss()
+    assert not crew.finished
+    assert all(not worker.process.is_alive() for worker in crew._workers)
+
+
+def test_the_longest_chain_of_work_comes_first(tiny_study: TinyStudy) -> None:
+    plan = tiny_study.plan()
+    found = urgencies(plan)
+    assert found.keys() == tasks_of(plan).keys()
+    for one in plan.runs:
+        chain = [plan.levels[key].cost for key in one.levels] + [one.output.cost]
+        assert found[one.levels[0]] >= sum(chain) * (1 - 1e-12)
+        assert [found[key] for key in one.levels] == sorted((found[key] for key in one.levels), reverse=True)
+    longest = max(sum(plan.levels[key].cost for key in one.levels) + one.output.cost for one in plan.runs)
+    assert max(found.values()) == pytest.approx(longest)

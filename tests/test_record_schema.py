@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers.records import small_study, write_results
+
+from runner.record.schema import ProfileRecord, Results, factor_name, profiles_in, run_name
+from singan.errors import UserError
+
+PROFILE = ProfileRecord(id="tiny", title="Tiny", note="For tests.", epochs=2, base_width=4)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    results = Results(tmp_path, "tiny")
+    results.write("profile", PROFILE)
+    return results
+
+
+def test_a_record_comes_back_as_written(results: Results, tmp_path: Path) -> None:
+    assert results.profile() == PROFILE
+    assert profiles_in(tmp_path) == ["tiny"]
+
+
+def test_writing_the_same_record_leaves_the_file_alone(results: Results) -> None:
+    path = results.folder / "profile.json"
+    before = path.stat()
+    results.write("profile", PROFILE)
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert path.stat().st_ino == before.st_ino
+
+
+def test_pictures_are_encoded_again_only_if_missing_or_the_record_changed(results: Results) -> None:
+    encoded: list[str] = []
+
+    def picture() -> bytes:
+        encoded.append("once more")
+        return b"pixels"
+
+    for record in (PROFILE, PROFILE, PROFILE.model_copy(update={"epochs": 3})):
+        results.write("profile", record, {"p.webp": picture})
+    assert len(encoded) == 2
+    (results.folder / "p.webp").unlink()
+    results.write("profile", PROFILE.model_copy(update={"epochs": 3}), {"p.webp": picture})
+    assert len(encoded) == 3
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"epochs": "many"}, {"surprise": 1}], ids=lambda change: next(iter(change))
+)
+def test_a_record_of_another_shape_is_refused_with_file_and_field(
+    results: Results, change: dict[str, object]
+) -> None:
+    path = results.folder / "profile.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}), encoding="utf-8")
+    with pytest.raises(UserError, match=rf"profile\.json: {next(iter(change))}: .*run again") as refused:
+        results.profile()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+def test_a_torn_record_is_refused_in_one_line(results: Results, text: str) -> None:
+    (results.folder / "profile.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="no record of version 1") as refused:
+        results.profile()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../secret.webp", "a/../../b"])
+def test_pictures_outside_the_folder_are_refused(results: Results, file: str) -> None:
+    with pytest.raises(UserError, match="lies outside"):
+        results.picture_path(file)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A record of one run; tests that spoil it put it back."""
+    return write_results(tmp_path_factory.mktemp("whole"), small_study(("original",), ("colosseum",)))
+
+
+LEVEL = "levels/*.json"
+IMAGE = "images/*.json"
+RUN = "runs/*/*/*.json"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("profile.json", "epochs", 0),
+        ("profile.json", "epochs", 10**400),
+        (LEVEL, "level", 10**9),  # as many rows in a table, and as many in memory
+        (LEVEL, "level", -1),
+        (LEVEL, "epochs_planned", 0),  # a share of nothing
+        (LEVEL, "seconds", float("inf")),
+        (LEVEL, "seconds", float("nan")),
+        (LEVEL, "seconds", -1.0),
+        (LEVEL, "width", 0),
+        (LEVEL, "loss_epochs", [10**30]),
+        (LEVEL, "snapshots", {"epochs": [0, 1]}),  # the sheet shows five
+        (LEVEL, "snapshots", {"height": 1}),
+        (IMAGE, "id", "../../elsewhere"),  # would become a page's file name
+        (IMAGE, "id", "a/b"),
+        (IMAGE, "id", "x" * 65),
+        (IMAGE, "width", 10**6),
+        (RUN, "output", {"seconds": float("inf")}),
+    ],
+)
+def test_a_value_that_no_page_could_show_is_refused_with_its_file_and_field(
+    whole: Results, kind: str, field: str, value: object
+) -> None:
+    (path, *_) = sorted(whole.folder.glob(kind))
+    before = path.read_text(encoding="utf-8")
+    record = json.loads(before)
+    record[field] = {**record[field], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(record), encoding="utf-8")
+    try:
+        with pytest.raises(UserError, match="no record of version 1") as refused:
+            assert [whole.profile(), *whole.images(), *whole.levels(), *whole.runs()]
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert str(refused.value).startswith(f"{path}: {field}")
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_nothing_is_recorded_into_a_folder_that_was_taken_away(results: Results) -> None:
+    shutil.rmtree(results.folder)
+    with pytest.raises(UserError, match="the record has gone; run again"):
+        results.write("images/a", PROFILE)
+    assert not results.folder.exists()
+    results.write("profile", PROFILE)
+    results.write("images/a", PROFILE)
+
+
+def test_names_are_as_people_write_factors() -> None:
+    assert [factor_name(factor) for factor in (8.0, 1.5)] == ["x8", "x1.5"]
+    assert run_name("up-a", "cows", 8, 3) == "runs/up-a/cows/x8-seed3"
