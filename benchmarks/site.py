@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import click
-from helpers.records import Synthetic, write_results
 
 from benchmarks.training import STUDY
+from helpers.records import Synthetic, write_results
 from runner.publish.site import build_site
 from runner.study.schema import load_study
 

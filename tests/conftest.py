@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 import requests
 import torch
+
 from helpers.lab import Lab
 from helpers.shell import Shell
 from helpers.tiny_study import TinyStudy, write_tiny_study

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
 from helpers import pictures
 from helpers.tiny_study import TinyStudy
-
 from runner import cli
 
 STUDY = ("--study", "study.toml")

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.golden_losses import cases
-from helpers.tiny import tiny_pyramid
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from helpers.golden_losses import cases
+from helpers.tiny import tiny_pyramid
 from singan.engines import batched
 from singan.engines.batched import BatchedEngine, discriminator_gradients
 from singan.engines.derivatives import Trace, forward

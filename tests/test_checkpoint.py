@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import safetensors.torch
 import torch
-from helpers.tiny import CPU, picture, tiny_pyramid, trained_level, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from helpers.tiny import CPU, picture, tiny_pyramid, trained_level, unhurried
 from singan.checkpoint import dump_level, load_level
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
+
 from helpers.shell import SINGAN, STUDY, TINY, Shell
 from helpers.tiny_study import TinyStudy
-
 from runner import cli
 
 

@@ -6,8 +6,8 @@ import multiprocessing
 from pathlib import Path
 
 import torch
-from helpers.tiny_study import TinyStudy
 
+from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution
 from runner.execution.resources import Workplace
 from runner.progress import PlainProgress

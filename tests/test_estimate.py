@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from helpers.tiny_study import TinyStudy
 
+from helpers.tiny_study import TinyStudy
 from runner.execution.estimate import estimate, makespan
 from runner.execution.pool import urgencies
 from runner.execution.resources import Workplace

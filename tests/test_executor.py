@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.lab import Lab
 
+from helpers.lab import Lab
 from runner.execution.status import pending_levels, run_states
 from runner.store.store import HISTORY, WEIGHTS
 from singan.errors import UserError

@@ -14,8 +14,8 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from helpers.shell import STUDY, TINY, Shell
 
+from helpers.shell import STUDY, TINY, Shell
 from runner import cli
 from runner.execution.pool import Crew
 from runner.execution.task import News

@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 import torch
-from helpers.tiny import ByHand, draw, picture, randomise, tiny_pyramid
 from torch import Tensor
 
+from helpers.tiny import ByHand, draw, picture, randomise, tiny_pyramid
 from singan.feeds import adversarial_input, reconstruction_input
 from singan.geometry import Size
 from singan.pyramid import Pyramid, TrainedLevel

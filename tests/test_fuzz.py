@@ -27,14 +27,14 @@ import click
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from helpers.lab import Lab
 from helpers.mutations import ODD_TEXT, as_toml, spoilt_bytes, spoilt_text, spoilt_tree
 from helpers.pictures import noise
 from helpers.records import small_study, write_results
 from helpers.tiny_study import write_tiny_study
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from runner import cli
 from runner.execution.status import pending_levels, run_states
 from runner.images.load import LoadedImage, NotAvailableError, load_folder, load_own

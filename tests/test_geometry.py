@@ -3,10 +3,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from helpers.tiny import unhurried
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from helpers.tiny import unhurried
 from singan.errors import UserError
 from singan.geometry import (
     PyramidGeometry,

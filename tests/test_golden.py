@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from helpers import golden_batched
 from helpers.golden_losses import GOLDEN, Losses, cases, train
-
 from singan.engines.plain import PlainEngine
 from singan.kernels import jit
 
@@ -86,8 +86,14 @@ def test_another_vector_unit_gives_the_same_results(capability: str) -> None:
 def in_another_process(capability: str, **variables: str) -> Any:
     """What `golden_child` prints, with torch and numba told which instructions to use."""
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).parent / "helpers" / "golden_child.py")],
-        env={**os.environ, "ATEN_CPU_CAPABILITY": capability, **variables},
+        [sys.executable, "-m", "helpers.golden_child"],
+        cwd=Path(__file__).parent,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "ATEN_CPU_CAPABILITY": capability,
+            **variables,
+        },
         capture_output=True,
         check=True,
     )

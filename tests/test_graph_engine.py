@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from helpers.tiny import same_state, state_of, tiny_pyramid
 from torch import Tensor
 
+from helpers.tiny import same_state, state_of, tiny_pyramid
 from singan.engines.batched import BatchedEngine
 from singan.engines.graph import WARM_UP_EPOCHS, CudaRecorder, GraphEngine, Recorder, Recording
 from singan.errors import UserError

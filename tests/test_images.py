@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from helpers import pictures
 
+from helpers import pictures
 from runner.images.load import (
     CACHE_VARIABLE,
     LoadedImage,

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 import torch
+
 from helpers.official_folders import change, loaded, saved, trained_pyramid, zipped
 from helpers.outcomes import done, imported_runs, refused, tree
 from helpers.shell import Shell
 from helpers.tiny_study import TinyStudy
-
 from runner.official.format import write_official
 from runner.record.schema import Results
 from singan.geometry import Size

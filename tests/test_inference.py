@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.tiny import trained_level
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.tiny import trained_level
 from singan import inference
 from singan.geometry import Size
 from singan.inference import fold

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 import pytest
-from helpers.tiny_study import TinyStudy
 
+from helpers.tiny_study import TinyStudy
 from runner.cli import DURATION, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, main
 from runner.execution.interrupt import TimeLimitReachedError, interruptible
 from runner.store.store import WEIGHTS

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 import safetensors.torch
 import torch
-from helpers.tiny import CPU, ByHand, same_state, state_of, tiny_pyramid
 from torch import Tensor, nn
 
+from helpers.tiny import CPU, ByHand, same_state, state_of, tiny_pyramid
 from singan.checkpoint import dump_level
 from singan.engines.plain import PlainEngine
 from singan.errors import UserError

@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 
 import pytest
-from helpers.store import PROVENANCE
 
+from helpers.store import PROVENANCE
 from runner.planning.plan import digest
 from runner.store.maintenance import disk_use, remove, rubbish, size_of, verify
 from runner.store.store import Kind, Store

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.tiny_study import TinyStudy
 
+from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution
 from runner.execution.resources import Workplace
 from runner.images.load import LoadedImage

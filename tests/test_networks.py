@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from helpers.tiny import ByHand, picture, randomise, same_state, state_of, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from helpers.tiny import ByHand, picture, randomise, same_state, state_of, unhurried
 from singan.geometry import Size
 from singan.networks import Discriminator, Generator, frozen_statistics, initialise
 

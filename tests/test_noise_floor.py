@@ -6,10 +6,10 @@ import math
 import random
 
 import pytest
-from helpers.times import levels_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.times import levels_of
 from runner.publish.data.noise_floor import NoiseFloor, noise_floor
 from runner.publish.data.timing import compare
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.tiny import picture, randomise, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from helpers.tiny import picture, randomise, unhurried
 from singan.geometry import Size
 from singan.networks import Discriminator
 from singan.objective import (

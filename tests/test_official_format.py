@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from helpers.official_folders import (
     FILES,
     ONE_OF_EACH,
@@ -23,8 +25,6 @@ from helpers.official_folders import (
     trained_pyramid,
 )
 from helpers.tiny import CPU, same_state, state_of, tiny_pyramid, trained_level
-from torch import Tensor
-
 from runner.official.format import read_official, write_official
 from singan.errors import UserError
 from singan.geometry import PyramidGeometry, Size

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers.tiny import CPU
 
+from helpers.tiny import CPU
 from singan.pixels import to_pixels, to_tensor
 
 ALL_GREYS = np.stack([np.arange(256, dtype=np.uint8).reshape(16, 16)] * 3, axis=-1)

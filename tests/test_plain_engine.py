@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.tiny import ByHand, draw, same_state, state_of, tiny_pyramid
 from torch import Tensor
 
+from helpers.tiny import ByHand, draw, same_state, state_of, tiny_pyramid
 from singan.engines.plain import PlainEngine, discriminator_step, generator_step
 from singan.feeds import adversarial_input
 from singan.level import LevelInputs, LevelState, LevelTask, prepare_inputs, prepare_state

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from helpers.tiny_study import TinyStudy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.tiny_study import TinyStudy
 from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, digest, make_plan, plan_levels, why_changed
 from runner.planning.selection import select

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.tiny_study import TinyStudy
 
+from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution, Outcome
 from runner.execution.pool import Crew, urgencies
 from runner.execution.resources import Workplace

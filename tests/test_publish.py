@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from helpers.records import Synthetic, small_study, write_results
 
+from helpers.records import Synthetic, small_study, write_results
 from runner.publish.site import SiteReport, build_site
 from runner.study.schema import Study, load_study
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import html5lib
 import pytest
-from helpers.records import Synthetic, small_study, write_results
 
+from helpers.records import Synthetic, small_study, write_results
 from runner import cli
 from runner.publish.audit.audit import audit
 from runner.publish.audit.markup import Markup

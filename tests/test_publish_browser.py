@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from helpers.records import Synthetic, small_study, write_results
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from helpers.records import Synthetic, small_study, write_results
 from runner.publish.site import build_site
 
 SHOW_ALL = """async () => {

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from helpers.records import Synthetic, small_study, write_results
 
+from helpers.records import Synthetic, small_study, write_results
 from runner.metrics.evaluate import DEFINITIONS
 from runner.metrics.statistics import Difference, Verdict
 from runner.publish.content.comparison import Comparison, compare_experiments, noise_spread, outputs

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.records import small_study, write_results
 
+from helpers.records import small_study, write_results
 from runner.publish.output.folder import MARKER, site_folder
 from runner.publish.site import build_site
 from singan.errors import UserError

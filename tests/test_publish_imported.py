@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers.records import Synthetic, small_study, write_results
 
+from helpers.records import Synthetic, small_study, write_results
 from runner.publish.content.metrics import metric_tables
 from runner.publish.data.gather import gather
 from runner.publish.data.model import Cell

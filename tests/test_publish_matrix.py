@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from helpers.records import Synthetic, small_study, write_results
 
+from helpers.records import Synthetic, small_study, write_results
 from runner.publish.content.matrix import MatrixRow, best_on, matrix
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData

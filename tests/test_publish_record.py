@@ -12,8 +12,8 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
-from helpers.records import Synthetic, small_study, write_results
 
+from helpers.records import Synthetic, small_study, write_results
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.site import SiteReport, build_site
 from runner.record.schema import Results, RunRecord, run_name

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from helpers.records import Synthetic, full_study, write_results
 from scipy.stats import spearmanr
 
+from helpers.records import Synthetic, full_study, write_results
 from runner.publish.content.pages import ReproductionPage, all_pages
 from runner.publish.content.reproduction import Reproduction, reproduction
 from runner.publish.data.gather import gather

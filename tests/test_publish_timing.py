@@ -5,9 +5,9 @@ from __future__ import annotations
 import doctest
 
 import pytest
+
 from helpers.records import MACHINE
 from helpers.times import levels_of
-
 from runner.publish import words
 from runner.publish.data.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
 from runner.study.published import Published

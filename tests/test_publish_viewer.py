@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 from helpers.records import Synthetic, small_study, write_results
-
 from runner.publish.content.viewer import Viewer, experiment_viewer, image_choices, image_viewer
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData

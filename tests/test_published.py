@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+
 from helpers.official_folders import trained_pyramid
 from helpers.outcomes import done, imported_runs, refused, tree
 from helpers.shell import TINY, Shell
 from helpers.tiny_study import TinyStudy
-
 from runner.images.load import PUBLISHED_VARIABLE
 from runner.metrics.evaluate import evaluate
 from runner.official.format import write_official

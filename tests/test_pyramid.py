@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.tiny import ByHand, picture, tiny_pyramid, trained_level
 
+from helpers.tiny import ByHand, picture, tiny_pyramid, trained_level
 from singan.geometry import Size, pyramid_geometry
 from singan.pyramid import build_pyramid
 from singan.resize import resize, size_of

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 import torch
-from helpers.tiny import CPU, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.tiny import CPU, unhurried
 from singan.geometry import Size
 from singan.randomness import LevelStreams, level_noise, noise_map, stream
 

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.records import small_study, write_results
 
+from helpers.records import small_study, write_results
 from runner.record.schema import ProfileRecord, Results, factor_name, profiles_in, run_name
 from singan.errors import UserError
 

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from helpers.tiny import picture, unhurried
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from helpers.tiny import picture, unhurried
 from singan.geometry import Size
 from singan.resize import crop, cubic, resize, resize_weights, size_of, truncate_to_8_bit
 

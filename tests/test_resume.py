@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import torch
+
 from helpers.tiny import tiny_pyramid
 from helpers.tiny_study import TinyStudy
-
 from runner.execution.executor import Execution
 from runner.execution.resources import Workplace
 from runner.progress import PlainProgress

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from helpers.tiny import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.tiny import unhurried
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from helpers.tiny import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.tiny import unhurried
 from singan.stopping import StopRule
 
 PUBLISHED = StopRule("small_rec_loss", after=199, below=0.025)

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from helpers.store import PROVENANCE
 
+from helpers.store import PROVENANCE
 from runner.store.store import DamagedError, Entry, Store
 from singan.errors import UserError
 

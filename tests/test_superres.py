@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.tiny import ByHand, draw, picture, trained_level
 from torch import Tensor
 
+from helpers.tiny import ByHand, draw, picture, trained_level
 from singan.geometry import Size
 from singan.pyramid import TrainedLevel
 from singan.resize import resize

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from helpers.official_folders import (
     FILES,
     ONE_OF_EACH,
@@ -25,9 +28,6 @@ from helpers.official_folders import (
     zipped,
 )
 from helpers.tiny import CPU
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from runner.official.format import read_official, write_official
 
 few = settings(deadline=None, max_examples=15)

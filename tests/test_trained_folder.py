@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+
 from helpers.official_folders import SMALL, change, trained_pyramid
 from helpers.tiny import CPU, picture, trained_level
 from helpers.tiny_study import TinyStudy
-
 from runner.official.format import write_official
 from runner.official.trained_folder import Foreign, ForeignLevel, read_foreign
 from runner.planning.plan import digest, super_resolution

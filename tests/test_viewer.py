@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import PIL.Image
 import pytest
-from helpers import records
-from helpers.records import Pixels, Synthetic, small_study, write_results
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, sync_playwright
 
+from helpers import records
+from helpers.records import Pixels, Synthetic, small_study, write_results
 from runner.publish.site import build_site
 from runner.record.schema import Results
 from singan.geometry import Size
