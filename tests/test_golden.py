@@ -90,7 +90,6 @@ def in_another_process(capability: str, **variables: str) -> Any:
         cwd=Path(__file__).parent,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(sys.path),
             "ATEN_CPU_CAPABILITY": capability,
             **variables,
         },
