@@ -1,7 +1,8 @@
 """What the batched engine makes of a few feeds, in float64.
 
-`python -m helpers.golden_batched` in `tests/` rewrites it. Rewrite it only for a change that is meant to change results, and say so in its commit. Besides the losses it
-holds a little of every tensor of the last level's networks.
+`python -m helpers.golden_batched` in `tests/` rewrites it. Rewrite it only for a change that is meant to
+change results, and say so in its commit. Besides the losses it holds a little of every tensor of the last
+level's networks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Losses of small trainings, one for every feed and stop rule.
 
-`python -m helpers.golden_losses` in `tests/` rewrites them. Rewrite them only for a change that is meant to change results, and say so in its commit. Their noise is
-portable (`portable_noise`), so that they hold on every processor.
+`python -m helpers.golden_losses` in `tests/` rewrites them. Rewrite them only for a change that is meant to
+change results, and say so in its commit. Their noise is portable (`portable_noise`), so that they hold on
+every processor.
 """
 
 from __future__ import annotations
