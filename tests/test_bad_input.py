@@ -13,6 +13,7 @@ import pytest
 from helpers import pictures
 from helpers.tiny_study import TinyStudy
 from runner import cli
+from runner.commands import exit_status
 
 STUDY = ("--study", "study.toml")
 TINY = (*STUDY, "--profile", "tiny")
@@ -65,7 +66,7 @@ def refused(folder: Path, ended: Callable[..., tuple[int, str, str]]) -> Command
     def run(*arguments: str) -> str:
         before = files_in(folder)
         status, _, said = ended(*arguments)
-        assert status == cli.EXIT_USAGE
+        assert status == exit_status.USAGE
         assert files_in(folder) == before
         (line,) = said.splitlines()
         assert line.startswith("singan: ")
@@ -217,7 +218,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(
 ) -> None:
     before = files_in(folder)
     status, _, said = ended(*RUN, option, value)
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     (line,) = said.splitlines()
     assert option in line
     assert files_in(folder) == before
@@ -326,7 +327,7 @@ def test_stand_ins_are_told_of_and_refused_unless_allowed(
     status, _, said = ended(*RUN, "--image", "dots", "--dry-run", "--stand-ins", stand_ins)
     (line,) = said.splitlines()
     if stand_ins == "never":
-        assert status == cli.EXIT_USAGE
+        assert status == exit_status.USAGE
         assert line.startswith("singan: cannot download https://example.org/dots.png")
     else:
         assert status == 0
@@ -365,7 +366,7 @@ def test_results_that_cannot_be_written_are_refused_before_training(
     folder: Path, ended: Callable[..., tuple[int, str, str]]
 ) -> None:
     status, _, said = ended(*RUN, "--results", "study.toml/results")
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     (line,) = said.splitlines()
     assert line == "singan: study.toml/results: cannot be a folder: study.toml is a file; name another folder"
     assert not (folder / "store").exists()
@@ -429,7 +430,7 @@ def test_a_refusal_by_the_program_itself_is_one_line_and_loads_no_torch(
     done = subprocess.run(
         [sys.executable, "-c", program, *command], capture_output=True, text=True, check=False, timeout=60
     )
-    assert (done.returncode, done.stdout) == (cli.EXIT_USAGE, "False\n")
+    assert (done.returncode, done.stdout) == (exit_status.USAGE, "False\n")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"singan: {said}")
     assert files_in(folder) == before

@@ -12,7 +12,7 @@ import pytest
 
 from helpers.shell import SINGAN, STUDY, TINY, Shell
 from helpers.tiny_study import TinyStudy
-from runner import cli
+from runner.commands import exit_status
 
 
 def test_from_a_study_to_a_site(singan: Shell, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_store_can_be_looked_after(singan: Shell, tmp_path: Path) -> None:
     (weights, *_) = (tmp_path / "store" / "levels").glob("*/level.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x55")
     status, out, _ = singan("store", "verify")
-    assert status == cli.EXIT_FAILED_RUNS
+    assert status == exit_status.FAILED
     assert "wrong checksum" in out
     (tmp_path / "store" / "damaged").mkdir()
     (tmp_path / "store" / "damaged" / "old").write_bytes(b"")
@@ -106,7 +106,7 @@ def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: py
 
     monkeypatch.setattr("runner.execution.executor.train_task", hungry)
     status, out, err = singan("run", *TINY, "--experiment", "sr")
-    assert status == cli.EXIT_FAILED_RUNS
+    assert status == exit_status.FAILED
     assert "0 of 1 runs done, 1 failed" in out
     assert "sr on dots: out of memory" in err
     _, out, _ = singan("status", *TINY, "--experiment", "sr")
@@ -139,7 +139,7 @@ def test_names_the_terminal_cannot_show_are_told_all_the_same(
 )
 def test_a_refusal_is_one_line_whatever_is_quoted_in_it(arguments: tuple[str, ...], singan: Shell) -> None:
     status, _, err = singan(*arguments)
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     assert err.startswith("singan: ")
     assert len(err.splitlines()) == 1
 
@@ -150,7 +150,7 @@ def test_an_interrupted_run_says_how_to_go_on(singan: Shell, monkeypatch: pytest
 
     monkeypatch.setattr("runner.execution.executor.train_task", interrupted)
     status, _, err = singan("run", *TINY)
-    assert status == cli.EXIT_INTERRUPTED
+    assert status == exit_status.INTERRUPTED
     assert "the same command goes on from what is kept" in err
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from helpers.shell import STUDY, TINY, Shell
-from runner import cli
+from runner.commands import exit_status
 from runner.execution.pool import Crew
 from runner.execution.task import News
 from runner.record.schema import Results, RunRecord
@@ -95,7 +95,7 @@ def test_a_run_that_fails_says_why_in_words_and_the_other_is_done(
     break_training(monkeypatch, how, is_of_sr)
     both = ("--experiment", "original", "--experiment", "sr", "--image", "dots")
     status, out, err = singan("run", *TINY, *both)
-    assert status == cli.EXIT_FAILED_RUNS
+    assert status == exit_status.FAILED
     assert out.splitlines()[-1] == "1 of 2 runs done, 1 failed; 3 levels trained now"
     assert err.splitlines() == [f"  sr on dots: {reason}"]
 
@@ -107,7 +107,7 @@ def test_one_run_that_diverges_leaves_all_others_done_and_record_and_page_tell_w
     with monkeypatch.context() as broken:
         break_training(broken, how, is_of_sr)
         status, out, err = singan("run", *TINY)
-    assert status == cli.EXIT_FAILED_RUNS
+    assert status == exit_status.FAILED
     assert out.splitlines()[-1].startswith("5 of 6 runs done, 1 failed; ")
     assert err.splitlines() == [f"  sr on dots: {reason}"]
 
@@ -143,7 +143,7 @@ def test_a_level_that_diverged_fails_every_run_that_needs_it_and_is_trained_once
     status, _, err = singan(
         "run", *TINY, "--image", "dots", "--experiment", "original", "--experiment", "real"
     )
-    assert status == cli.EXIT_FAILED_RUNS
+    assert status == exit_status.FAILED
     reason = "level 0: training diverged: loss d_real is nan at epoch 0"
     assert err.splitlines() == [f"  original on dots: {reason}", f"  real on dots: {reason}"]
     assert tried == [0]
@@ -185,7 +185,7 @@ def test_a_store_that_cannot_be_written_fails_runs_with_the_reason_and_the_recor
     with monkeypatch.context() as full:
         fill_the_disk(full, tmp_path / "store" / part, number=number)
         status, out, err = singan(*ORIGINAL)
-    assert status == cli.EXIT_FAILED_RUNS
+    assert status == exit_status.FAILED
     assert out.splitlines()[-1].startswith("0 of 2 runs done, 2 failed; ")
     assert [line.endswith(f"cannot be written: {why}") for line in err.splitlines()] == [True, True]
     assert {run.status for run in runs(tmp_path).values()} == {"failed"}
@@ -200,7 +200,7 @@ def test_a_record_that_cannot_be_written_ends_in_one_line_and_no_work_is_lost(
     with monkeypatch.context() as full:
         fill_the_disk(full, tmp_path / "results" / "tiny" / "runs")
         status, _, err = singan(*ORIGINAL, "--image", "dots")
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     (line,) = err.splitlines()
     assert line.startswith("singan: results/tiny/runs/original/dots/")
     assert line.endswith("cannot be written: No space left on device")
@@ -215,7 +215,7 @@ def test_a_disk_that_fills_up_at_any_time_loses_nothing_and_leaves_no_rubbish(
     with monkeypatch.context() as full:
         fill_the_disk(full, tmp_path, after=after)
         status, _, err = singan(*ORIGINAL, "--image", "stripes")
-    assert status in {cli.EXIT_FAILED_RUNS, cli.EXIT_USAGE}
+    assert status in {exit_status.FAILED, exit_status.USAGE}
     assert all("cannot be written: No space left on device" in line for line in err.splitlines())
     assert err
     if (tmp_path / "store" / "format").is_file():
@@ -250,7 +250,7 @@ def test_folders_that_may_not_be_written_are_refused_before_anything_is_trained(
     monkeypatch.setattr(BatchedEngine, "train_epoch", lambda *arguments: pytest.fail("trained"))
     for option in ("--store", "--results"):
         status, _, err = singan(*ORIGINAL, option, "locked")
-        assert status == cli.EXIT_USAGE
+        assert status == exit_status.USAGE
         assert err == "singan: locked: cannot be written; name another folder\n"
 
 
@@ -272,7 +272,7 @@ def test_a_store_that_vanishes_ends_in_one_line_and_no_half_store_is_left_in_its
     with monkeypatch.context() as broken:
         vanish(broken, tmp_path / "store")
         status, _, err = singan(*ORIGINAL)
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     assert err == "singan: store: the store has gone; bring it back, and run again\n"
     assert runs(tmp_path)["original", "dots"].status == "done"
     assert not (tmp_path / "store").exists()
@@ -292,7 +292,7 @@ def test_a_store_that_vanishes_under_several_processes_ends_in_one_line_too(
     with monkeypatch.context() as broken:
         broken.setattr(Crew, "_hear", hear_and_lose_the_store)
         status, _, err = singan(*ORIGINAL, "--jobs", "2")
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     assert err == "singan: store: the store has gone; bring it back, and run again\n"
     assert not (tmp_path / "store").exists()
     assert singan(*ORIGINAL, "--jobs", "2")[0] == 0
@@ -304,7 +304,7 @@ def test_results_that_vanish_end_in_one_line_and_are_written_again_from_the_stor
     with monkeypatch.context() as broken:
         vanish(broken, tmp_path / "results")
         status, _, err = singan(*ORIGINAL)
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     assert err == "singan: results/tiny: the record has gone; run again: the store has what is done\n"
     status, out, _ = singan(*ORIGINAL)
     assert (status, out.splitlines()[-1]) == (0, "2 of 2 runs done; 0 levels trained now")
@@ -327,7 +327,7 @@ def test_a_site_on_a_full_disk_ends_in_one_line_and_the_old_one_stays(
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
     status, _, err = singan("build-site", *STUDY)
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     (line,) = err.splitlines()
     assert line.startswith("singan: ")
     assert line.endswith("the site cannot be written: No space left on device")
@@ -340,7 +340,7 @@ def test_super_resolve_tells_why_its_only_run_failed_and_writes_no_picture(
     PIL.Image.new("RGB", (21, 19), (9, 99, 199)).save(tmp_path / "mine.png")
     break_training(monkeypatch, diverge, lambda inputs: True)
     status, _, err = singan("super-resolve", "mine.png", *TINY, "-o", "large.png")
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     assert err == ("singan: original on mine: level 0: training diverged: loss d_real is nan at epoch 0\n")
     assert not (tmp_path / "large.png").exists()
 
@@ -360,7 +360,7 @@ def test_a_picture_that_cannot_be_saved_ends_in_one_line_and_is_not_trained_agai
     with monkeypatch.context() as broken:
         broken.setattr(PIL.Image.Image, "save", full)
         status, _, err = singan(*command)
-    assert status == cli.EXIT_USAGE
+    assert status == exit_status.USAGE
     assert err == "singan: large.png: cannot be written: [Errno 28] No space left on device\n"
     status, out, _ = singan(*command)
     assert status == 0
@@ -375,4 +375,4 @@ def test_memory_that_runs_out_outside_of_any_run_ends_in_one_line(
 
     monkeypatch.setattr("runner.record.measure.Measuring.baselines", baselines)
     status, _, err = singan(*ORIGINAL)
-    assert (status, err) == (cli.EXIT_USAGE, "singan: out of memory\n")
+    assert (status, err) == (exit_status.USAGE, "singan: out of memory\n")

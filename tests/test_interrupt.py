@@ -10,7 +10,9 @@ import click
 import pytest
 
 from helpers.tiny_study import TinyStudy
-from runner.cli import DURATION, EXIT_INTERRUPTED, EXIT_TIME_LIMIT, main
+from runner.cli import main
+from runner.commands import exit_status
+from runner.commands.options import DURATION
 from runner.execution.interrupt import TimeLimitReachedError, interruptible
 from runner.store.store import WEIGHTS
 
@@ -51,7 +53,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_says_how_to_go_on(tiny_study: TinyStud
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == EXIT_INTERRUPTED
+    assert process.returncode == exit_status.INTERRUPTED
     assert "stopping after this epoch" in out
     assert err.splitlines()[-1] == "singan: stopped; the same command goes on from what is kept"
     (kept,) = partial.glob("[0-9a-f]*")
@@ -109,9 +111,9 @@ def test_a_run_that_hits_its_time_limit_ends_bit_identical_in_the_end(
 
     assert run("--store", "whole", "--results", "whole-results") == (0, "")
     told = "singan: the time is up; the same command goes on from what is kept\n"
-    assert run("--time-limit", "0s") == (EXIT_TIME_LIMIT, told)
+    assert run("--time-limit", "0s") == (exit_status.TIME_LIMIT, told)
     # How far each of these gets depends on the machine; whether it stops or ends, it has to say so.
-    assert {run("--time-limit", "1s") for _ in range(3)} <= {(EXIT_TIME_LIMIT, told), (0, "")}
+    assert {run("--time-limit", "1s") for _ in range(3)} <= {(exit_status.TIME_LIMIT, told), (0, "")}
     assert run("--time-limit", "1h") == (0, "")
     levels = [path.relative_to("whole") for path in Path("whole/levels").glob(f"*/{WEIGHTS}")]
     assert len(levels) == 2

@@ -1,0 +1,42 @@
+"""Render the record as pages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from runner.commands import exit_status
+from runner.commands.options import path_option, results_option, study_option
+
+
+@click.command("build-site")
+@study_option
+@results_option
+@path_option("--out", default="site", what="Where the pages go.")
+@click.option("--profile", "profile_name", default=None, help="Default: the most faithful one recorded.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Also look for dead links, invalid pages and too heavy ones; exits with 1 if there are any.",
+)
+def build_site(study: Path, results: Path, out: Path, profile_name: str | None, check: bool) -> None:
+    """Render the record as a web site."""
+    from runner.publish.audit.audit import audit
+    from runner.publish.site import build_site as build
+    from runner.study.schema import load_study
+
+    report = build(load_study(study), results, out, profile_name)
+    for note in report.notes:
+        click.echo(f"note: {note}")
+    click.echo(f"{report.pages} pages in {out}; open {out / 'index.html'}")
+    if not check:
+        return
+    found = audit(out)
+    for problem in found.problems:
+        click.echo(problem)
+    if found.problems:
+        sys.exit(exit_status.FAILED)
+    heaviest, scripts = found.heaviest_page / 1000, found.scripts / 1000
+    click.echo(f"checked: {found.pages} pages, the heaviest {heaviest:.0f} KB, scripts {scripts:.1f} KB")

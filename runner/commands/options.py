@@ -1,0 +1,153 @@
+"""Options and parameter types that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def path_option(*flags: str, default: str, what: str, env: str | None = None) -> Callable[[Command], Command]:
+    return click.option(
+        *flags,
+        type=click.Path(path_type=Path),
+        default=default,
+        envvar=env,
+        show_default=True,
+        help=what,
+    )
+
+
+study_option = path_option("--study", default="experiments.toml", what="The study file.")
+store_option = path_option(
+    "--store", default="store", what="Where finished levels are kept (private).", env="SINGAN_STORE"
+)
+results_option = path_option("--results", default="results", what="Where the public record is kept.")
+profile_option = click.option(
+    "--profile",
+    "profile_name",
+    default="preview",
+    show_default=True,
+    help="How faithful to the paper: a profile of the study.",
+)
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
+)
+
+
+class NumberList(click.ParamType[tuple[Any, ...]]):
+    """Numbers with commas between, none twice: `0,1,2`."""
+
+    name = "numbers"
+
+    def __init__(self, item: click.ParamType[Any]) -> None:
+        self._item = item
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Any, ...]:
+        """Each number by itself; raises `click.BadParameter`."""
+        if isinstance(value, tuple):
+            return value
+        items = tuple(self._item.convert(part.strip(), param, ctx) for part in value.split(","))
+        if len(set(items)) < len(items):
+            self.fail(f"{value} names one twice", param, ctx)
+        return items
+
+
+class Jobs(click.ParamType[int | None]):
+    """A number of processes, or `auto`."""
+
+    name = "number or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """None is `auto`; raises `click.BadParameter`."""
+        return None if value == "auto" else click.IntRange(1, 256).convert(value, param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A time as `90s`, `150m`, `2h` or `1h30m`, in seconds."""
+
+    name = "duration"
+    _FORM = re.compile(r"(?=.)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; raises `click.BadParameter`."""
+        if isinstance(value, float):
+            return value
+        parts = self._FORM.fullmatch(str(value))
+        if parts is None:
+            self.fail(f"{value!a} is no time; write it as 90s, 150m, 2h or 1h30m", param, ctx)
+        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+        return float(hours * 3600 + minutes * 60 + seconds)
+
+
+DURATION = Duration()
+JOBS = Jobs()
+SEED = click.IntRange(0, 2**32 - 1)
+images_from_option = click.option(
+    "--images-from",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A folder of your own pictures, instead of the study's.",
+)
+stand_ins_option = click.option(
+    "--stand-ins",
+    type=click.Choice(["never", "offline", "always"]),
+    default="never",
+    show_default=True,
+    help="When photographs of scikit-image stand in for the study's pictures.",
+)
+one_factor_option = click.option(
+    "--factor", type=float, default=None, help="Super-resolution factor. Default: the study's first."
+)
+_RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
+    study_option,
+    profile_option,
+    click.option("--experiment", "experiments", multiple=True, help="Only this experiment; repeatable."),
+    click.option("--image", "images", multiple=True, help="Only this image; repeatable."),
+    click.option("--all-images", is_flag=True, help="Every experiment on every image."),
+    images_from_option,
+    stand_ins_option,
+    click.option(
+        "--factors",
+        "--factor",
+        type=NumberList(click.FLOAT),
+        default=(),
+        help="Super-resolution factors, as 8,4. Default: the study's.",
+    ),
+    click.option(
+        "--seeds",
+        "--seed",
+        type=NumberList(SEED),
+        default=(),
+        help="Seeds of training, as 0,1,2: each run is repeated with every one. Default: the study's.",
+    ),
+    click.option(
+        "--draws",
+        type=click.IntRange(1, 100),
+        default=None,
+        help="Pictures a run is super-resolved to, each with fresh noise. Default: the study's.",
+    ),
+    store_option,
+)
+
+
+def run_choices(command: Command) -> Command:
+    """Options that choose runs, shared by `run` and `status`."""
+    for option in reversed(_RUN_CHOICES):
+        command = option(command)
+    return command
+
+
+def tell_stand_in(line: str) -> None:
+    """Tell, where errors go, of a picture that another stands in for."""
+    click.secho(f"STAND-IN: {line}", fg="yellow", err=True)
