@@ -29,7 +29,7 @@ def test_from_a_study_to_a_site(singan: Shell, tmp_path: Path) -> None:
 
     status, out, _ = singan("status", *TINY)
     assert status == 0
-    assert out.splitlines()[-1] == "tiny: 6 done, 0 failed, 0 missing of 6 runs"
+    assert out.splitlines()[-1] == "tiny: 6 done, 0 imported, 0 failed, 0 missing of 6 runs"
 
     status, out, _ = singan("build-site", *STUDY)
     assert status == 0
@@ -61,7 +61,7 @@ def test_the_store_can_be_looked_after(singan: Shell, tmp_path: Path) -> None:
 def test_status_tells_what_is_missing_before_anything_ran(singan: Shell) -> None:
     status, out, _ = singan("status", *TINY)
     assert status == 0
-    assert out.splitlines()[-1] == "tiny: 0 done, 0 failed, 6 missing of 6 runs"
+    assert out.splitlines()[-1] == "tiny: 0 done, 0 imported, 0 failed, 6 missing of 6 runs"
     assert "levels 0, 1, 2: new" in out
 
 
@@ -110,7 +110,7 @@ def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: py
     assert "0 of 1 runs done, 1 failed" in out
     assert "sr on dots: out of memory" in err
     _, out, _ = singan("status", *TINY, "--experiment", "sr")
-    assert "failed  sr on dots  out of memory" in out
+    assert "failed    sr on dots  out of memory" in out
 
 
 @pytest.mark.parametrize(

@@ -548,3 +548,15 @@ def test_what_cannot_be_enlarged_is_refused(
     before = tree(tmp_path)
     assert saying in refused(singan("super-resolve", "--trained", str(stranger), *STUDY, *arguments))
     assert tree(tmp_path) == before
+
+
+def test_status_tells_what_is_only_imported(singan: Shell, tiny_study: TinyStudy, tmp_path: Path) -> None:
+    done(singan("run", *DOTS, "--store", "other", "--results", "other-results"))
+    done(singan("export-official", *DOTS, "--store", "other", "--out", "out"))
+    done(singan("import-official", "out", *TINY))
+    status, out, _ = singan("status", *TINY, "--experiment", "original")
+    assert status == 0
+    assert "imported  original on dots     trained elsewhere; 0 of 3 levels trained here" in out
+    assert out.splitlines()[-1] == "tiny: 0 done, 1 imported, 0 failed, 1 missing of 2 runs"
+    done(singan("run", *DOTS))
+    assert "done      original on dots" in singan("status", *TINY, "--experiment", "original")[1]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.planning.plan import LevelTraining, Plan, Run, note_name, why_changed
+from runner.planning.plan import LevelTraining, Plan, Run, imported_note_name, note_name, why_changed
 from runner.store.store import Note, Store
 
-State = Literal["done", "failed", "missing"]
+State = Literal["done", "imported", "failed", "missing"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ def run_states(plan: Plan, store: Store) -> Iterator[RunState]:
             yield RunState(run, "done", f"{len(run.levels)} levels, super-resolved")
         elif note is not None and note["failure"] and missing and _was_the_same(note, missing[0]):
             yield RunState(run, "failed", note["failure"])
+        elif store.has_note_beginning(imported_note_name(plan, run)):
+            have = len(run.levels) - len(missing)
+            yield RunState(
+                run, "imported", f"trained elsewhere; {have} of {len(run.levels)} levels trained here"
+            )
         elif missing:
             levels = ", ".join(str(task.level) for task in missing)
             yield RunState(run, "missing", f"levels {levels}: {_reason(plan, missing[0], store)}")

@@ -212,6 +212,11 @@ def note_name(plan: Plan, run: Run) -> str:
     return f"{plan.profile.id}/{run.experiment.id}/{run.image}-x{run.factor:g}-seed{run.seed}"
 
 
+def imported_note_name(plan: Plan, run: Run) -> str:
+    """How the names of notes begin that tell of imports for this run."""
+    return f"{note_name(plan, run)}-imported-"
+
+
 def why_changed(old: Fields, new: Fields) -> str:
     """What makes a training another one, in words: `adversarial: "rand" -> "real_train"`."""
     names = [name for name in new if old.get(name) != new[name]]

@@ -258,6 +258,13 @@ class Store:
         self._check_there()
         write_atomically(self.root / "runs" / f"{name}.json", json.dumps(note, indent=1).encode())
 
+    def has_note_beginning(self, name: str) -> bool:
+        """Whether there is a note whose name begins so."""
+        path = self.root / "runs" / name
+        return path.parent.is_dir() and any(
+            other.name.startswith(path.name) and other.suffix == ".json" for other in path.parent.iterdir()
+        )
+
     def read_note(self, name: str) -> Note | None:
         """What a run last was, or None."""
         try:
