@@ -71,8 +71,15 @@ def main() -> None:
         _end("out of memory")
     except TimeLimitReachedError:
         _end("the time is up; the same command goes on from what is kept", exit_status.TIME_LIMIT)
-    except (click.Abort, KeyboardInterrupt):
-        _end("stopped; the same command goes on from what is kept", exit_status.INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        _end_stopped(error)
+
+
+def _end_stopped(error: BaseException) -> NoReturn:
+    """Somebody stopped it; or else a file ended too early, which click takes for Ctrl-C."""
+    if isinstance(error.__cause__, EOFError):
+        _end("a file ended too early")
+    _end("stopped; the same command goes on from what is kept", exit_status.INTERRUPTED)
 
 
 def _end(why: str, status: int = exit_status.USAGE) -> NoReturn:

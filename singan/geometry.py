@@ -22,6 +22,11 @@ _TIE = 1e-9
 one ulp must not make it 19."""
 
 
+def factor_text(factor: float) -> str:
+    """A super-resolution factor with as many digits as tell it from every other: `8`, `1.5`, `2.6666666`."""
+    return repr(float(factor)).removesuffix(".0")
+
+
 class Size(NamedTuple):
     """Height and width in pixels."""
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from helpers.shell import STUDY, TINY, Shell
+from helpers.tiny_study import TinyStudy
 from runner.commands import exit_status
 from runner.execution.pool import Crew
 from runner.execution.task import News
@@ -376,3 +377,26 @@ def test_memory_that_runs_out_outside_of_any_run_ends_in_one_line(
     monkeypatch.setattr("runner.record.measure.Measuring.baselines", baselines)
     status, _, err = singan(*ORIGINAL)
     assert (status, err) == (exit_status.USAGE, "singan: out of memory\n")
+
+
+def test_ones_own_picture_called_like_an_image_of_the_study_is_refused(singan: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    PIL.Image.new("RGB", (20, 18), (9, 99, 199)).save(tmp_path / "mine" / "Dots.png")
+    status, out, err = singan("run", *TINY, "--images-from", "mine", "--experiment", "original")
+    assert (status, out) == (exit_status.USAGE, "")
+    assert 'gets the id "dots", which is that of an image of the study' in err
+
+
+def test_a_record_of_the_studys_picture_is_not_overwritten_by_ones_own(
+    singan: Shell, tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    run = ("run", *TINY, "--experiment", "stopped")
+    assert singan(*run, "--image", "stripes")[0] == 0
+    before = (tmp_path / "results" / "tiny" / "images" / "stripes.json").read_bytes()
+    tiny_study.edit("[image.stripes]", "[image.renamed]")
+    (tmp_path / "mine").mkdir()
+    PIL.Image.new("RGB", (20, 18), (9, 99, 199)).save(tmp_path / "mine" / "stripes.png")
+    status, _, err = singan(*run, "--images-from", "mine")
+    assert status == exit_status.USAGE
+    assert "is recorded there as the study's picture, and this is another" in err
+    assert (tmp_path / "results" / "tiny" / "images" / "stripes.json").read_bytes() == before

@@ -11,6 +11,7 @@ from singan.errors import UserError
 from singan.geometry import (
     PyramidGeometry,
     Size,
+    factor_text,
     pyramid_geometry,
     scaled,
     sr_output_size,
@@ -204,3 +205,14 @@ def test_last_super_resolution_step_always_covers_the_output(picture: Size, fact
     assert reached.height >= wanted.height
     assert reached.width >= wanted.width
     assert wanted == Size(math.floor(picture.height * factor), math.floor(picture.width * factor))
+
+
+@given(st.floats(1.13, 16), st.floats(1.13, 16))
+def test_factors_that_differ_are_written_differently_and_read_back(one: float, other: float) -> None:
+    assert float(factor_text(one)) == one
+    assert (factor_text(one) == factor_text(other)) == (one == other)
+
+
+@pytest.mark.parametrize(("factor", "text"), [(8, "8"), (8.0, "8"), (1.5, "1.5"), (2.6666666, "2.6666666")])
+def test_factors_are_written_without_needless_digits(factor: float, text: str) -> None:
+    assert factor_text(factor) == text

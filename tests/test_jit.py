@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,3 +70,58 @@ def test_compiled_code_divides_by_zero_as_pytorch_does() -> None:
 
     assert inverse(0.0) == np.inf
     assert np.isnan(inverse(np.nan))
+
+
+COMPILE = """
+import torch
+from singan.kernels import batch_norm
+norm = torch.nn.BatchNorm2d(2)
+x = torch.arange(24.0).reshape(1, 2, 3, 4)
+with torch.no_grad():
+    print(batch_norm.forward(x, norm)[0].sum().item())
+"""
+
+
+def compiled_elsewhere(cache: Path, folder: Path) -> str:
+    """What a compiled loop computes in a process of its own, whose compiled code is kept in this folder."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x80garbage", None], ids=["empty", "garbage", "cut"])
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damaged_compiled_code_is_compiled_again(tmp_path: Path, suffix: str, damage: bytes | None) -> None:
+    cache = tmp_path / "cache"
+    first = compiled_elsewhere(cache, tmp_path)
+    files = list(cache.rglob(f"*.{suffix}"))
+    assert files
+    for file in files:
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    assert compiled_elsewhere(cache, tmp_path) == first
+    assert compiled_elsewhere(cache, tmp_path) == first
+
+
+def test_without_a_place_for_compiled_code_it_is_compiled_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(function: object) -> None:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(jit, "_ForgivingCache", nowhere)
+
+    @jit.compiled
+    def double(value: float) -> float:  # pragma: no cover  # compiled
+        return 2 * value
+
+    assert double(1.5) == 3

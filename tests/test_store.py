@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import platform
 import shutil
 import threading
 from pathlib import Path
@@ -213,3 +216,31 @@ def test_notes_come_back_and_damaged_ones_are_none(store: Store) -> None:
     ):
         (store.root / "runs" / "tiny" / "original" / "dots.json").write_text(text, encoding="utf-8")
         assert store.read_note("tiny/original/dots") is None
+
+
+def test_whoever_waits_for_a_lock_is_told_who_holds_it_and_may_stop_waiting(store: Store) -> None:
+    class EnoughError(Exception):
+        pass
+
+    told: list[str] = []
+
+    def once_is_enough(holder: str) -> None:
+        told.append(holder)
+        raise EnoughError
+
+    with store.lock("k"), pytest.raises(EnoughError), store.lock("k", once_is_enough):
+        pass
+    assert told == [f"process {os.getpid()} on {platform.node()}"]
+    with store.lock("k", once_is_enough):
+        pass
+
+
+def test_a_file_system_that_gives_no_locks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(descriptor: object, how: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("fcntl.flock", denied)
+    with pytest.raises(UserError, match="files cannot be locked there"):
+        Store(tmp_path / "store").prepare()

@@ -17,8 +17,9 @@ from runner.progress import Progress, duration
 from runner.record.measure import Measuring
 from runner.record.schema import Results
 from runner.record.write import record_failure, record_image, record_profile, record_run
-from runner.store.store import DamagedError, Kind, Store
+from runner.store.store import DamagedError, Kind, Store, WhileWaiting
 from singan.errors import UserError
+from singan.geometry import factor_text
 from singan.level import LOSS_NAMES, EpochReport, InterruptedTrainingError
 
 _RECONSTRUCTION = LOSS_NAMES.index("reconstruction")
@@ -144,7 +145,7 @@ class Execution:
             return
         below = run.levels[: task.level]
         self._stop_if_asked()
-        with self.store.lock(task.key):
+        with self.store.lock(task.key, self._while_waiting(str(run))):
             if self._is_done("levels", task.key):
                 return  # another process trained it while this one waited
             if self.force:
@@ -172,11 +173,11 @@ class Execution:
         if self._is_done("outputs", task.key):
             return
         self._stop_if_asked()
-        with self.store.lock(task.key):
+        with self.store.lock(task.key, self._while_waiting(str(run))):
             if self._is_done("outputs", task.key):
                 return
             which = f", noise {task.draw + 1} of {len(run.draws)}" if len(run.draws) > 1 else ""
-            what = f"super-resolution x{task.factor:g}{which}"
+            what = f"super-resolution x{factor_text(task.factor)}{which}"
             self.progress.start(f"{self._position}{self.plan.label(run)}, {what}", task.cost)
             geometry = self.plan.levels[task.top].geometry
             super_resolve_task(task, geometry, self.images[run.image], self.store, self.place, self._on_step)
@@ -203,6 +204,18 @@ class Execution:
     def wants_stop(self) -> bool:
         """Whether the user asked to stop."""
         return self.interrupt.is_set()
+
+    def _while_waiting(self, what: str) -> WhileWaiting:
+        """Say once whom this waits for, and stop waiting when asked to stop."""
+        told: set[str] = set()
+
+        def wait(holder: str) -> None:
+            self._stop_if_asked()
+            if holder not in told:
+                told.add(holder)
+                self.progress.say(f"{what}: waiting for {holder}, which works on the same")
+
+        return wait
 
     def _stop_if_asked(self) -> None:
         if self.interrupt.is_set():

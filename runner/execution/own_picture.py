@@ -16,7 +16,7 @@ from runner.planning.plan import Plan, super_resolution
 from runner.progress import showing_progress
 from runner.store.store import Store
 from singan.errors import UserError
-from singan.geometry import Size
+from singan.geometry import Size, factor_text
 
 if TYPE_CHECKING:
     from runner.execution.resources import DeviceName
@@ -93,7 +93,7 @@ def enlarge_trained(
         )
     task = super_resolution(foreign.levels_on(foreign.picture)[-1].key, factor, seed)
     with showing_progress() as progress:
-        label = f"{foreign.name}, super-resolution x{factor:g}"
+        label = f"{foreign.name}, super-resolution x{factor_text(factor)}"
         progress.start(label, 1.0)
 
         def show(done: int, steps: int) -> None:

@@ -20,7 +20,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from runner.execution.resources import Workplace
-from runner.execution.task import Done, Failed, Moved, News, Task, carry_out
+from runner.execution.task import Done, Failed, Moved, News, Task, Waiting, carry_out
 from runner.images.load import LoadedImage
 from runner.planning.plan import Plan, Run
 from runner.progress import Progress
@@ -126,6 +126,9 @@ class Crew:
         assert worker.task is not None
         if isinstance(news, Moved):
             worker.fraction = news.fraction
+            return
+        if isinstance(news, Waiting):
+            self.progress.say(f"{worker.task.label}: waiting for {news.holder}, which works on the same")
             return
         self.progress.start(worker.task.label, worker.task.cost)
         if isinstance(news, Failed):

@@ -15,7 +15,7 @@ from runner.progress import duration
 from runner.record.measure import Measuring
 from runner.store.store import DamagedError, Kind, Store
 from singan.errors import UserError
-from singan.geometry import PyramidGeometry
+from singan.geometry import PyramidGeometry, factor_text
 from singan.level import EpochReport, InterruptedTrainingError
 
 _NEWS_EVERY = 0.01
@@ -59,6 +59,13 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A task waits for another process, which works on the same."""
+
+    holder: str
+
+
+@dataclass(frozen=True)
 class Done:
     """A task is done, or was found done by another process; in words."""
 
@@ -77,7 +84,7 @@ class Left:
     """A task was left: the user wants to stop, or what it builds on is damaged and has to be done again."""
 
 
-News = Moved | Done | Failed | Left
+News = Moved | Waiting | Done | Failed | Left
 
 
 def tasks_of(plan: Plan) -> dict[str, Task]:
@@ -91,7 +98,7 @@ def tasks_of(plan: Plan) -> dict[str, Task]:
             where = f"{label}, level {index} of {geometry.last} ({level.size})"
             tasks.setdefault(key, Task(level, run.image, run.levels[:index], geometry, where))
         for draw in run.draws:
-            where = f"{label}, super-resolution x{draw.factor:g}"
+            where = f"{label}, super-resolution x{factor_text(draw.factor)}"
             tasks.setdefault(draw.key, Task(draw, run.image, run.levels, geometry, where))
     return tasks
 
@@ -111,6 +118,7 @@ class _Watch:
 
     def __init__(self, tell: Callable[[News], None], wants_stop: Callable[[], bool]) -> None:
         self._tell, self._wants_stop, self._told = tell, wants_stop, 0.0
+        self._holder = ""
 
     def moved(self, done: int, steps: int) -> None:
         if done / steps - self._told >= _NEWS_EVERY:
@@ -122,6 +130,14 @@ class _Watch:
 
     def wants_stop(self) -> bool:
         return self._wants_stop()
+
+    def waiting(self, holder: str) -> None:
+        """Tell once whom the task waits for; raises `InterruptedTrainingError` when it is to stop."""
+        if self._wants_stop():
+            raise InterruptedTrainingError
+        if holder != self._holder:
+            self._holder = holder
+            self._tell(Waiting(holder))
 
 
 def carry_out(
@@ -135,7 +151,7 @@ def carry_out(
     """Do a task into the store unless it is there; never raises for what a task can run into."""
     image, watch = images[task.image], _Watch(tell, wants_stop)
     try:
-        with store.lock(task.key):
+        with store.lock(task.key, watch.waiting):
             if isinstance(task.what, LevelTraining):
                 return _train(task.what, task, image, store, place, watch)
             return _super_resolve(task.what, task, image, store, place, watch)

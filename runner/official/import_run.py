@@ -26,6 +26,7 @@ from runner.record.write import imported_name, record_image, record_imported, re
 from runner.store.store import WEIGHTS, DamagedError, Store
 from runner.study.schema import Experiment, Profile, Study, load_study
 from singan.errors import UserError
+from singan.geometry import factor_text
 
 _MAX_REPAIRS = 20
 """Damaged entries mended before giving up: a dying disk must not loop."""
@@ -78,7 +79,7 @@ class ImportRequest:
         parts = [
             f"singan import-official FOLDER --experiment {run.experiment.id} --profile {self.profile_name}",
             f"--{'name' if image.is_own else 'image'} {image.id}",
-            f"--factor {run.factor:g} --seed {run.seed}",
+            f"--factor {factor_text(run.factor)} --seed {run.seed}",
         ]
         if image.stand_in is not None:
             parts.append("--stand-ins always")
@@ -176,7 +177,7 @@ class _Importing:
 
     def _super_resolve(self, task: SuperResolution) -> Enlarged:
         which = f", noise {task.draw + 1} of {len(self.run.draws)}" if len(self.run.draws) > 1 else ""
-        self.progress.start(f"{self.run}, super-resolution x{task.factor:g}{which}", 1.0)
+        self.progress.start(f"{self.run}, super-resolution x{factor_text(task.factor)}{which}", 1.0)
         enlarged = self.foreign.enlarge(task, self.image, self.device, self._on_step)
         self.progress.finish("super-resolved")
         return enlarged

@@ -15,7 +15,7 @@ from itertools import product
 
 from runner.images.load import LoadedImage
 from runner.study.schema import Experiment, Profile
-from singan.geometry import PyramidGeometry, Size, pyramid_geometry, sr_step_sizes
+from singan.geometry import PyramidGeometry, Size, factor_text, pyramid_geometry, sr_step_sizes
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
 from singan.switches import LevelFeed
@@ -108,7 +108,7 @@ class Plan:
 
     def label(self, run: Run) -> str:
         """A run as people are told of it: factor and seed only where there are several."""
-        told = [f"x{run.factor:g}"] if len({other.factor for other in self.runs}) > 1 else []
+        told = [f"x{factor_text(run.factor)}"] if len({other.factor for other in self.runs}) > 1 else []
         told += [f"seed {run.seed}"] if len({other.seed for other in self.runs}) > 1 else []
         return ", ".join((str(run), *told))
 
@@ -209,7 +209,7 @@ def _forward_macs(size: Size, width: int) -> float:
 
 def note_name(plan: Plan, run: Run) -> str:
     """Where the store keeps what a run last was."""
-    return f"{plan.profile.id}/{run.experiment.id}/{run.image}-x{run.factor:g}-seed{run.seed}"
+    return f"{plan.profile.id}/{run.experiment.id}/{run.image}-x{factor_text(run.factor)}-seed{run.seed}"
 
 
 def imported_note_name(plan: Plan, run: Run) -> str:

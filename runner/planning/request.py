@@ -12,7 +12,7 @@ from runner.planning.plan import Plan, Run, make_plan
 from runner.planning.selection import Selection, choose_profile, select
 from runner.study.schema import Study, load_study
 from singan.errors import UserError
-from singan.geometry import sr_steps
+from singan.geometry import factor_text, sr_steps
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,17 @@ class Request:
 
     @cached_property
     def _own(self) -> dict[str, LoadedImage] | None:
-        return load_folder(self.images_from) if self.images_from is not None else None
+        if self.images_from is None:
+            return None
+        own = load_folder(self.images_from)
+        for name in own:
+            if name in self.loaded_study.image:
+                raise UserError(
+                    f'one of its pictures gets the id "{name}", which is that of an image of the study',
+                    where=str(self.images_from),
+                    right="give the file another name",
+                )
+        return own
 
     @cached_property
     def _selection(self) -> Selection:
@@ -73,7 +83,7 @@ class Request:
         """The command that reproduces one run."""
         parts = [
             f"singan run --profile {self.profile_name} --experiment {run.experiment.id}",
-            f"--image {run.image} --factor {run.factor:g} --seed {run.seed}",
+            f"--image {run.image} --factor {factor_text(run.factor)} --seed {run.seed}",
         ]
         if len(run.draws) > 1:
             parts.append(f"--draws {len(run.draws)}")

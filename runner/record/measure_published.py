@@ -19,7 +19,7 @@ from runner.record.schema import (
 from runner.store.store import Store
 from runner.study.schema import Study
 from singan.errors import UserError
-from singan.geometry import Size, sr_output_size
+from singan.geometry import Size, factor_text, sr_output_size
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _measure(source: Source, image: LoadedImage, factor: float, measuring: Measu
     size, right = Size(*pixels.shape[:2]), sr_output_size(image.size, factor)
     if size != right:
         raise UserError(
-            f"is {size} pixels, not {right} as {image.id} enlarged x{factor:g} is", where=str(path)
+            f"is {size} pixels, not {right} as {image.id} enlarged x{factor_text(factor)} is", where=str(path)
         )
     return PublishedPicture(
         experiment=source.experiment,

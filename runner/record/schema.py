@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from runner.files import read_file, write_atomically
 from singan.errors import UserError
+from singan.geometry import factor_text
 
 RECORD_VERSION = 1
 """Raised when a field changes its meaning; a reader refuses what it does not know."""
@@ -226,7 +227,7 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 def factor_name(factor: float) -> str:
     """`x8`, `x1.5`: a factor as file names and records have it."""
-    return f"x{factor:g}"
+    return f"x{factor_text(factor)}"
 
 
 class Results:

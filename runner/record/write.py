@@ -33,6 +33,7 @@ from runner.record.schema import (
 )
 from runner.store.store import HISTORY, PICTURE, DamagedError, Entry, Kind, Store
 from runner.study.schema import Profile
+from singan.errors import UserError
 from singan.geometry import sr_output_size
 from singan.level import LOSS_NAMES
 
@@ -72,6 +73,13 @@ def record_image(
             pictures[file] = partial(lossless_webp, pixels)
             truths[factor_name(by)] = Picture(file=file, width=pixels.shape[1], height=pixels.shape[0])
     before = {record.id: record for record in results.images()}.get(image.id)
+    if before is not None and before.is_own != image.is_own:
+        whose = "one's own" if before.is_own else "the study's"
+        raise UserError(
+            f'"{image.id}" is recorded there as {whose} picture, and this is another',
+            where=str(results.folder),
+            right="give the picture another name, or name other --results",
+        )
     same = before if before is not None and before.pixels_sha256 == image.digest else None
     record = ImageRecord(
         id=image.id,

@@ -6,7 +6,7 @@
 <store>/metrics/<key>/             entry.json, metrics.json
 <store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
 <store>/partial/<key>              a training in progress, with its checksum
-<store>/locks/<key>.lock           held while a key is worked on
+<store>/locks/<key>.lock           held while a key is worked on; <key>.holder says by whom
 <store>/damaged/                   entries set aside because their checksum was wrong
 """
 
@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
 from runner.files import check_writable, read_file, write_atomically
@@ -38,6 +41,12 @@ HISTORY = "history.safetensors"
 PICTURE = "picture.webp"
 
 _DIGEST_bytes = 32
+
+_MOMENT_s = 0.5
+"""How long to wait for a lock before looking whether there is still reason to."""
+
+WhileWaiting = Callable[[str], None]
+"""Called with who holds what is waited for."""
 
 
 class StoredFile(BaseModel):
@@ -137,6 +146,7 @@ class Store:
         """Make sure the folder exists and can be written, before hours of work depend on it."""
         check_writable(self.root)
         write_atomically(self.root / "format", f"{FORMAT}\n".encode())
+        self._check_locks()
 
     def _check_there(self) -> None:
         """Refuse to write once the store has gone: where a disk was taken away no half store must begin."""
@@ -238,20 +248,46 @@ class Store:
         return self.root / "partial" / key
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """Hold a key while working on it; another process waits here, then finds the work done."""
+    def lock(self, key: str, while_waiting: WhileWaiting | None = None) -> Iterator[None]:
+        """Hold a key while working on it; another process waits here, then finds the work done.
+
+        While it waits, `while_waiting` is called again and again with who holds the key; what it raises ends
+        the waiting.
+        """
         self._check_there()
         path = self.root / "locks" / f"{key}.lock"
+        holder = path.with_suffix(".holder")
         held = FileLock(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            held.acquire()
+            while not _acquired(held):
+                if while_waiting is not None:
+                    while_waiting(_holder_words(holder))
+            write_atomically(holder, f"process {os.getpid()} on {platform.node()}".encode())
         except OSError as error:
             raise UserError(f"cannot be locked: {error.strerror or error}", where=str(path)) from None
         try:
             yield
         finally:
+            with suppress(OSError):  # what matters is the lock, and the store may have gone
+                holder.unlink(missing_ok=True)
             held.release()
+
+    def _check_locks(self) -> None:
+        """Refuse a file system whose locks nobody can get: waiting for one would never end."""
+        path = self.root / "locks" / f".try-{os.getpid()}-{threading.get_ident()}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not _acquired(probe := FileLock(path)):
+                raise OSError("a lock that nobody holds is not to be had")
+            probe.release()
+            path.unlink(missing_ok=True)
+        except (OSError, NotImplementedError) as error:
+            raise UserError(
+                f"files cannot be locked there: {error}",
+                where=str(self.root),
+                right="name a --store on another file system",
+            ) from None
 
     def write_note(self, name: str, note: Mapping[str, Any]) -> None:
         """Keep what a run last was."""
@@ -272,6 +308,23 @@ class Store:
         except (OSError, ValidationError):
             return None
         return Note(failure=note.failure, levels=note.levels)
+
+
+def _acquired(lock: FileLock) -> bool:
+    """Get a lock within a moment, or not; raises `OSError` where it cannot be had at all."""
+    try:
+        lock.acquire(timeout=_MOMENT_s)
+    except Timeout:
+        return False
+    return True
+
+
+def _holder_words(path: Path) -> str:
+    """Who holds a lock, as far as its holder has said."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
+    except OSError:
+        return "another process"
 
 
 def _remove(path: Path) -> None:

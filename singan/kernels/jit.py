@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ from torch import Tensor
 try:
     from llvmlite import ir
     from numba import carray, config, njit, types
+    from numba.core.caching import FunctionCache
     from numba.extending import intrinsic
 
     _HAS_NUMBA = True
@@ -56,6 +58,26 @@ if _HAS_NUMBA:
     config.CACHE_DIR = str(_cache_folder())
 
 
+if _HAS_NUMBA:
+
+    class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # numba ships no types
+        """Compiled code kept from process to process, whose loss costs no more than compiling again."""
+
+        def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
+            """What is kept, or None: also of a file that is empty, cut or garbage, which is then dropped."""
+            try:
+                return super().load_overload(sig, target_context)
+            except Exception:  # (unpickling garbage raises almost anything)
+                with suppress(OSError):
+                    self.flush()
+                return None
+
+        def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
+            """Keep it, if there is room."""
+            with suppress(OSError):
+                super().save_overload(sig, data)
+
+
 def is_available() -> bool:
     """Whether numba is installed."""
     return _HAS_NUMBA
@@ -70,7 +92,9 @@ def compiled(function: _Function) -> _Function:
     """Compile at the first call, or take what an earlier process compiled."""
     if not _HAS_NUMBA:  # pragma: no cover
         return function
-    made: Any = njit(fastmath=_LIBERTIES, error_model="numpy", cache=True, nogil=True)(function)
+    made: Any = njit(fastmath=_LIBERTIES, error_model="numpy", nogil=True)(function)
+    with suppress(RuntimeError):  # numba's, where there is no place that a cache can be written to
+        made._cache = _ForgivingCache(function)  # what njit(cache=True) does, with a cache of its own
     return cast("_Function", made)
 
 
