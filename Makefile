@@ -33,10 +33,11 @@ coverage: $(INSTALLED)  ## lines and branches the tests reach, in subprocesses t
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
 	$(BIN)/python tests/helpers/coverage_floor.py build/coverage.json
 
-lint: $(INSTALLED)
+lint: $(INSTALLED)  ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .
