@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo site test fuzz coverage lint format clean
+.PHONY: install demo site test fuzz coverage lint format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+install: $(INSTALLED)  ## the environment in .venv, with all that tests need
 
 demo: $(INSTALLED)  ## the study in the smoke profile, and a site to open
 	$(BIN)/singan run --profile smoke --stand-ins offline --store demo/store --results demo/results
