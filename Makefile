@@ -22,8 +22,10 @@ demo: $(INSTALLED)  ## the study in the smoke profile, and a site to open
 site: $(INSTALLED)  ## the pages of the committed record
 	$(BIN)/singan build-site --check
 
+# Files of tests side by side, a core each; past sixteen, the slowest of them decides. PARALLEL= runs one by one.
+PARALLEL ?= -n auto --maxprocesses 16 --dist loadfile --no-loadscope-reorder
 test: lint  ## everything that must hold
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 # The suite tries a few hundred of these cases, always the same; here they are new each time. SINGAN_FUZZ_CASES is
 # how many there are of all kinds together: make fuzz SINGAN_FUZZ_CASES=100000.
