@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo site test fuzz coverage lint format clean
+.PHONY: install demo site test fuzz coverage lint format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+install: $(INSTALLED)  ## the environment in .venv, with all that tests need
 
 demo: $(INSTALLED)  ## the study in the smoke profile, and a site to open
 	$(BIN)/singan run --profile smoke --stand-ins offline --store demo/store --results demo/results
@@ -20,8 +22,10 @@ demo: $(INSTALLED)  ## the study in the smoke profile, and a site to open
 site: $(INSTALLED)  ## the pages of the committed record
 	$(BIN)/singan build-site --check
 
+# Files of tests side by side, a core each; past sixteen, the slowest of them decides. PARALLEL= runs one by one.
+PARALLEL ?= -n auto --maxprocesses 16 --dist loadfile --no-loadscope-reorder
 test: lint  ## everything that must hold
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 # The suite tries a few hundred of these cases, always the same; here they are new each time. SINGAN_FUZZ_CASES is
 # how many there are of all kinds together: make fuzz SINGAN_FUZZ_CASES=100000.
@@ -33,10 +37,11 @@ coverage: $(INSTALLED)  ## lines and branches the tests reach, in subprocesses t
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
 	$(BIN)/python tests/helpers/coverage_floor.py build/coverage.json
 
-lint: $(INSTALLED)
+lint: $(INSTALLED)  ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

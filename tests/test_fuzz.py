@@ -48,6 +48,8 @@ from singan.errors import UserError
 
 SHIPPED = Path(__file__).parents[1] / "experiments.toml"
 
+pytestmark = pytest.mark.slow
+
 FUZZ_CASES = int(os.environ.get("SINGAN_FUZZ_CASES", "0"))
 """How many cases to try in all; 0 for the suite's few."""
 

@@ -65,6 +65,7 @@ def test_the_batched_engine_computes_what_it_did(name: str) -> None:
     assert_same_outcome(golden_batched.outcome(name), GOLDEN_BATCHED[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", OTHER_CAPABILITIES)
 def test_another_vector_unit_gives_the_same_results(capability: str) -> None:
     made = in_another_process(capability, NUMBA_CPU_NAME="generic")

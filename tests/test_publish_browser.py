@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from helpers.records import Synthetic, small_study, write_results
 from runner.publish.site import build_site
 
+pytestmark = pytest.mark.browser
+
 SHOW_ALL = """async () => {
   document.querySelectorAll("details").forEach(details => details.open = true);
   const images = [...document.images];

@@ -151,6 +151,7 @@ def _finished(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_no_bit(
     tiny_study: TinyStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,8 @@ from runner.publish.site import build_site
 from runner.record.schema import Results
 from singan.geometry import Size
 
+pytestmark = pytest.mark.browser
+
 EXPERIMENT, IMAGE = "experiments/real-b.html", "images/colosseum.html"
 WIDE, TALL = '.viewer[data-image="colosseum"]', '.viewer[data-image="stone-face"]'
 
