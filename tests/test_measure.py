@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.store import PROVENANCE
 from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution
 from runner.execution.resources import Workplace
@@ -53,8 +54,8 @@ def finished(tiny_study: TinyStudy, store: Store, tmp_path: Path) -> tuple[Run, 
 def test_a_picture_is_measured_once(
     finished: tuple[Run, LoadedImage], store: Store, evaluated: list[bool]
 ) -> None:
-    first = Measuring(store).output(*finished)
-    assert first == Measuring(store).output(*finished)
+    first = Measuring(store, lambda: PROVENANCE).output(*finished)
+    assert first == Measuring(store, lambda: PROVENANCE).output(*finished)
     assert evaluated == [False]
     assert first.metrics["niqe"] is None  # its parameters cannot be downloaded here
     assert first.metrics["psnr"] is None
@@ -68,9 +69,9 @@ def test_ground_truth_counts_at_its_own_factor_only(
     height, width = (2 * side for side in image.size)
     truth = np.zeros((height, width, 3), dtype=np.uint8)
     known = LoadedImage(image.id, image.title, image.pixels, ground_truth={2: truth})
-    assert Measuring(store).output(run, known).metrics["psnr"] is not None
+    assert Measuring(store, lambda: PROVENANCE).output(run, known).metrics["psnr"] is not None
     elsewhere = LoadedImage(image.id, image.title, image.pixels, ground_truth={4: truth})
-    assert Measuring(store).output(run, elsewhere).metrics["psnr"] is None
+    assert Measuring(store, lambda: PROVENANCE).output(run, elsewhere).metrics["psnr"] is None
     assert evaluated == [True, False]
 
 
@@ -78,9 +79,9 @@ def test_plain_enlargements_are_measured_by_filter_and_once(
     finished: tuple[Run, LoadedImage], store: Store, evaluated: list[bool]
 ) -> None:
     _, image = finished
-    baselines = Measuring(store).baselines(image, 2)
+    baselines = Measuring(store, lambda: PROVENANCE).baselines(image, 2)
     assert baselines.keys() == {"nearest", "bicubic", "lanczos"}
-    assert baselines == Measuring(store).baselines(image, 2)
+    assert baselines == Measuring(store, lambda: PROVENANCE).baselines(image, 2)
     assert len(evaluated) == 3
 
 

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from runner.execution.pool import Crew, working
-from runner.execution.resources import Workplace
+from runner.execution.resources import Workplace, provenance
 from runner.execution.task import failure_words, pending_tasks
 from runner.execution.worker import super_resolve_task, train_task
 from runner.images.load import LoadedImage
@@ -62,7 +63,7 @@ class Execution:
     def run_all(self, results: Results, command_of: Callable[[Run], str]) -> Outcome:
         """Carry out every run and record it in `results`."""
         record_profile(results, self.plan.profile)
-        measuring = Measuring(self.store)
+        measuring = Measuring(self.store, partial(provenance, self.place))
         for name, factor in sorted({(run.image, run.factor) for run in self.plan.runs}):
             baselines = measuring.baselines(self.images[name], factor)
             record_image(results, self.images[name], factor, baselines)

@@ -60,7 +60,7 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     """
     from runner.execution.executor import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
     from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
-    from runner.execution.worker import stored_picture  # noqa: PLC0415
+    from runner.store.artifacts import stored_picture  # noqa: PLC0415
 
     (run,) = plan.runs
     with showing_progress() as progress, interruptible(progress.say) as interrupt:

@@ -17,7 +17,7 @@ import torch
 
 import singan
 from runner.execution.machine import available_memory, cores, processor
-from runner.record.schema import Provenance
+from runner.store.provenance import Provenance
 from singan.engines.batched import BatchedEngine
 from singan.engines.graph import GraphEngine
 from singan.engines.plain import PlainEngine

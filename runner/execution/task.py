@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
-from runner.execution.resources import Workplace
+from runner.execution.resources import Workplace, provenance
 from runner.execution.worker import super_resolve_task, train_task
 from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, Plan, SuperResolution
@@ -183,7 +184,7 @@ def _super_resolve(
 ) -> News:
     if task.again or store.find("outputs", what.key) is None:
         super_resolve_task(what, task.geometry, image, store, place, watch.moved)
-    Measuring(store).measure(what, image)
+    Measuring(store, partial(provenance, place)).measure(what, image)
     return Done("super-resolved")
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import PIL.Image
 import safetensors.numpy
 import torch
 
@@ -178,14 +176,6 @@ def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, place:
         facts={"seconds": round(seconds, 3), "width": pixels.shape[1], "height": pixels.shape[0]},
         provenance=provenance(place),
     )
-
-
-def stored_picture(store: Store, key: str) -> PIL.Image.Image:
-    """A stored super-resolved picture."""
-    entry = store.find("outputs", key)
-    if entry is None:
-        raise UserError("the super-resolved picture is gone", where=str(store.root))
-    return PIL.Image.open(io.BytesIO(entry.read(PICTURE)))
 
 
 def untrained_pyramid(image: LoadedImage, geometry: PyramidGeometry, device: torch.device) -> Pyramid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -217,7 +217,7 @@ class _Importing:
         raise UserError("the store damages what is written to it", where=str(self.store.root))
 
     def _record(self, results: Results, profile: Profile, command: str) -> None:
-        measuring = Measuring(self.store)
+        measuring = Measuring(self.store, partial(provenance, Workplace(self.device)))
         measured = measuring.output(self.run, self.image)
         baselines = measuring.baselines(self.image, self.run.factor)
         if measuring.niqe_parameters is None:

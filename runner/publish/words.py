@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.record.schema import Provenance
+from runner.store.provenance import Provenance
 from runner.study.schema import Experiment
 from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
 from singan.stopping import DONT_TRAIN_EPOCHS

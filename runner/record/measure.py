@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner.execution.resources import Workplace, provenance
-from runner.execution.worker import stored_picture
 from runner.images.load import LoadedImage, NotAvailableError, Pixels, fetch
 from runner.metrics.evaluate import baseline_outputs, evaluate, psnr
 from runner.metrics.niqe import NIQE_PARAMETERS
 from runner.planning.plan import Run, SuperResolution, digest
 from runner.record.schema import Draw
+from runner.store.artifacts import stored_picture
+from runner.store.provenance import Provenance
 from runner.store.store import DamagedError, Store
 
 METRICS_VERSION = 1
@@ -38,10 +38,10 @@ class Measured(NamedTuple):
 
 
 class Measuring:
-    """Measures the pictures of some runs."""
+    """Measures the pictures of some runs; `provenance` tells where that is done."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, provenance: Callable[[], Provenance]) -> None:
+        self._store, self._provenance = store, provenance
 
     @cached_property
     def niqe_parameters(self) -> Path | None:
@@ -117,7 +117,7 @@ class Measuring:
                 {METRICS: json.dumps(kept).encode()},
                 fields=fields,
                 facts={},
-                provenance=provenance(Workplace()),
+                provenance=self._provenance(),
             )
         return kept
 

@@ -16,6 +16,7 @@ from runner.record.schema import (
     read_published,
     write_published,
 )
+from runner.store.provenance import Provenance
 from runner.store.store import Store
 from runner.study.schema import Study
 from singan.errors import UserError
@@ -44,7 +45,11 @@ class MeasuredPictures:
 
 
 def measure_published(
-    study: Study, results_root: Path, store: Store, tell: Callable[[str], None]
+    study: Study,
+    results_root: Path,
+    store: Store,
+    provenance: Callable[[], Provenance],
+    tell: Callable[[str], None],
 ) -> MeasuredPictures:
     """Measure every published picture that the study names; `tell` hears of every one.
 
@@ -60,7 +65,7 @@ def measure_published(
     check_writable(results_root)
     store.prepare()
     earlier = {(one.experiment, one.image): one for one in read_published(results_root).pictures}
-    measuring, images = Measuring(store), _Images(study)
+    measuring, images = Measuring(store, provenance), _Images(study)
     measured, failed = [], 0
     for source in sources:
         try:

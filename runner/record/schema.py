@@ -20,6 +20,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from runner.files import read_file, write_atomically
+from runner.store.provenance import Provenance
 from singan.errors import UserError
 from singan.geometry import factor_text
 
@@ -60,24 +61,6 @@ class Picture(Record):
     file: str
     width: Side
     height: Side
-
-
-class Provenance(Record):
-    """Where and with what something was computed."""
-
-    finished: str
-    """UTC, ISO 8601, seconds."""
-    machine: str
-    device: str
-    engine: str = "plain"
-    """How the steps of training were carried out."""
-    jobs: Count = 1
-    """Processes that shared the machine."""
-    threads: Count
-    singan: str
-    commit: str | None
-    torch: str
-    python: str
 
 
 class ProfileRecord(Record):

@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
 from runner.files import check_writable, read_file, write_atomically
-from runner.record.schema import Provenance
+from runner.store.provenance import Provenance
 from singan.errors import UserError
 
 FORMAT = "1"

@@ -19,13 +19,13 @@ from runner.record.schema import (
     Output,
     Picture,
     ProfileRecord,
-    Provenance,
     Results,
     RunRecord,
     Snapshots,
     factor_name,
     run_name,
 )
+from runner.store.provenance import Provenance
 from runner.study.schema import Experiment, Profile, Study, load_study
 from runner.study.schema import Image as StudyImage
 from singan.geometry import PyramidGeometry, Size, pyramid_geometry

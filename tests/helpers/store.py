@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.record.schema import Provenance
+from runner.store.provenance import Provenance
 
 PROVENANCE = Provenance(
     finished="2025-01-01T00:00:00Z",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from runner.metrics.evaluate import colour_shift
+from runner.publish.data.decode import decoded
 from runner.publish.data.model import Level, Run
 from runner.publish.data.timing import machine_of
-from runner.publish.output.pictures import decoded
 from runner.publish.words import ratio
 from runner.study.claims import EpochsCheck, LossCheck, SettledCheck, TimeCheck, chosen_levels
 

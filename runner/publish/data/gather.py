@@ -33,7 +33,6 @@ from runner.record.schema import (
     ImageRecord,
     LevelRecord,
     ProfileRecord,
-    Provenance,
     PublishedPicture,
     PublishedRecord,
     Results,
@@ -42,6 +41,7 @@ from runner.record.schema import (
     profiles_in,
     read_published,
 )
+from runner.store.provenance import Provenance
 from runner.study.published import Published
 from runner.study.schema import Dimensions, Experiment, Image, Study
 from singan.errors import UserError

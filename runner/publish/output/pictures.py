@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import PIL.Image
 
+from runner.publish.data.decode import decoded
 from runner.publish.data.model import PictureFile, SiteData, Thumbnail
 from runner.publish.output.folder import SiteFolder
-from singan.errors import UserError
 
 _QUALITY = 80
 
@@ -25,17 +25,6 @@ def copy_pictures(data: SiteData, folder: SiteFolder) -> None:
 def all_thumbnails(data: SiteData) -> Iterator[Thumbnails]:
     """Of every picture that has some."""
     return (Thumbnails(slot.picture) for slot in data.slots() if slot.picture)
-
-
-def decoded(picture: PictureFile) -> PIL.Image.Image:
-    """A picture of the record as RGB; raises `UserError` where it is damaged behind its header."""
-    try:
-        with PIL.Image.open(picture.source) as opened:
-            return opened.convert("RGB")
-    except Exception as error:  # (decoders raise almost anything on damaged files)
-        raise UserError(
-            f"cannot be decoded: {error}", where=str(picture.source), right="run the study again"
-        ) from None
 
 
 @dataclass(frozen=True)
