@@ -20,6 +20,7 @@ from singan.geometry import Size
 
 if TYPE_CHECKING:
     from runner.execution.resources import DeviceName
+    from runner.official.trained_folder import Foreign
 
 
 def check_output(output: Path, picture: Path | None) -> None:
@@ -85,7 +86,7 @@ def enlarge_trained(
     from runner.official.trained_folder import read_foreign  # noqa: PLC0415
 
     foreign = read_foreign(folder)
-    if picture is not None and not foreign.was_trained_on(read_picture(picture)):
+    if picture is not None and not _was_trained_on(foreign, picture):
         raise UserError(
             f"is not the picture that {folder} was trained on",
             where=str(picture),
@@ -103,6 +104,11 @@ def enlarge_trained(
         enlarged = foreign.enlarge(task, foreign.picture, choose_device(device), show)
         progress.finish("super-resolved")
     return _save(PIL.Image.fromarray(enlarged.pixels), output)
+
+
+def _was_trained_on(foreign: Foreign, picture: Path) -> bool:
+    """The public implementation knows no colour profiles; but it may have been given what a program made."""
+    return any(foreign.was_trained_on(read_picture(picture, heed_profile=heed)) for heed in (False, True))
 
 
 def _save(picture: PIL.Image.Image, output: Path) -> Size:

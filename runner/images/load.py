@@ -18,6 +18,7 @@ import PIL.Image
 import PIL.ImageOps
 import platformdirs
 
+from runner.images.colour import in_srgb
 from runner.study.schema import Image, SourceFile, StandIn
 from singan.errors import UserError
 from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
@@ -165,11 +166,22 @@ def _root_cause(error: BaseException) -> str:
     return re.sub(r"^\[Errno [^\]]*\] ", "", text)[:120]
 
 
-def read_picture(path: Path) -> Pixels:
-    """RGB pixels of anything Pillow opens: alpha dropped, grey expanded, 16 bits made 8, turned upright.
+def _nobody(line: str) -> None:
+    """Is told of what is done to a picture where that is no news."""
 
-    Raises `UserError` for what is no picture, is cut short, or has too many pixels.
+
+def read_picture(path: Path, say: Callable[[str], None] = _nobody, *, heed_profile: bool = True) -> Pixels:
+    """RGB pixels of anything Pillow opens: sRGB, alpha dropped, grey expanded, 8 bits, turned upright.
+
+    `say` is told in a line what was changed or left out on the way. Without `heed_profile` colours are the
+    numbers in the file, as programs that know no profiles read them. Raises `UserError` for what is no
+    picture, is cut short, or has too many pixels.
     """
+
+    def note(what: str) -> None:
+        line = " ".join(f"{path}: {what}".split())
+        say(line.encode(errors="backslashreplace").decode())  # a name in another encoding is no text
+
     try:
         if not path.is_file():
             what = "is a folder, not a picture" if path.is_dir() else "there is no such picture"
@@ -180,7 +192,8 @@ def read_picture(path: Path) -> Pixels:
             with PIL.Image.open(path, formats=_formats()) as picture:
                 picture.load()
                 upright = PIL.ImageOps.exif_transpose(picture)
-                return _rgb(upright, path)
+                eight_bits = _eight_bits(upright, path)
+                return np.asarray((in_srgb(eight_bits, note) if heed_profile else eight_bits).convert("RGB"))
     except UserError:
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
@@ -202,16 +215,18 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in PIL.Image.OPEN if name != "EPS")
 
 
-def _rgb(picture: PIL.Image.Image, path: Path) -> Pixels:
+def _eight_bits(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
         values = np.asarray(picture).astype(np.int64)
         if values.min() < 0 or values.max() > 0xFFFF:
             raise UserError("has samples beyond 16 bits", where=str(path), right="save it with 8 bits")
         grey = np.round(values / 257).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        eight_bits = PIL.Image.fromarray(grey)
+        eight_bits.info = picture.info
+        return eight_bits
     if picture.mode == "F":
         raise UserError("has floating-point samples", where=str(path), right="save it with 8 bits")
-    return np.asarray(picture.convert("RGB"))
+    return picture
 
 
 def check_trainable(size: Size, where: str) -> None:
@@ -257,10 +272,11 @@ def _photograph(stand_in: StandIn) -> Pixels:
     return np.asarray(photograph, dtype=np.uint8)
 
 
-def load_folder(folder: Path) -> dict[str, LoadedImage]:
+def load_folder(folder: Path, say: Callable[[str], None] = print) -> dict[str, LoadedImage]:
     """One's own pictures by id: the file's name in lower case, with - for anything unusual.
 
-    Raises `UserError` for a folder with no picture, a picture that cannot be trained on, or two with one id.
+    `say` is told in a line what reading changed of a picture, or left out. Raises `UserError` for a folder
+    with no picture, a picture that cannot be trained on, or two with one id.
     """
     try:
         if not folder.is_dir():
@@ -271,7 +287,7 @@ def load_folder(folder: Path) -> dict[str, LoadedImage]:
     loaded: dict[str, LoadedImage] = {}
     for path in paths:
         if path.suffix.lower() in _PICTURE_SUFFIXES and not path.name.startswith("."):
-            image = load_own(path)
+            image = load_own(path, say)
             if image.id in loaded:
                 raise UserError(
                     f'a second picture gets the id "{image.id}"', where=str(path), right="rename one"
@@ -282,9 +298,9 @@ def load_folder(folder: Path) -> dict[str, LoadedImage]:
     return loaded
 
 
-def load_own(path: Path) -> LoadedImage:
-    """One picture of the user's."""
-    pixels = read_picture(path)
+def load_own(path: Path, say: Callable[[str], None] = print) -> LoadedImage:
+    """One picture of the user's; `say` is told in a line what reading changed of it, or left out."""
+    pixels = read_picture(path, say)
     check_trainable(Size(*pixels.shape[:2]), str(path))
     title = os.fsencode(path.stem).decode("utf-8", "replace")  # a name in another encoding is no text
     return LoadedImage(id_of(title), title, pixels, is_own=True)
