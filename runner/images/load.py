@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -19,12 +21,16 @@ import PIL.ImageOps
 import platformdirs
 
 from runner.images.colour import in_srgb
+from runner.images.png_chunks import bare_pngs
 from runner.study.schema import Image, SourceFile, StandIn
 from singan.errors import UserError
 from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
 
 Pixels = npt.NDArray[np.uint8]
 """`[H, W, 3]` RGB."""
+
+Note = Callable[[str], None]
+"""Is told what was done to a picture."""
 
 StandIns = Literal["never", "offline", "always"]
 """When photographs from scikit-image stand in for the study's pictures."""
@@ -182,17 +188,44 @@ def read_picture(path: Path, say: Callable[[str], None] = _nobody, *, heed_profi
         line = " ".join(f"{path}: {what}".split())
         say(line.encode(errors="backslashreplace").decode())  # a name in another encoding is no text
 
+    _check_is_file(path)
+    try:
+        return _decoded(path, path, note, heed_profile=heed_profile)
+    except UserError:
+        bare = _from_bare_png(path, note, heed_profile=heed_profile)
+        if bare is None:
+            raise
+        return bare
+
+
+def _check_is_file(path: Path) -> None:
     try:
         if not path.is_file():
             what = "is a folder, not a picture" if path.is_dir() else "there is no such picture"
             raise UserError(what, where=str(path))
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def _from_bare_png(path: Path, note: Note, *, heed_profile: bool) -> Pixels | None:
+    """What a PNG without its metadata gives: a comment is no reason to refuse a whole picture."""
+    with suppress(OSError):
+        for file, left_out in bare_pngs(path):
+            with suppress(UserError):
+                pixels = _decoded(file, path, note, heed_profile=heed_profile)
+                note(left_out)
+                return pixels
+    return None
+
+
+def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: bool) -> Pixels:
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's advice, about odd transparency for one
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(path, formats=_formats()) as picture:
+            with PIL.Image.open(file, formats=_formats()) as picture:
                 picture.load()
-                upright = PIL.ImageOps.exif_transpose(picture)
-                eight_bits = _eight_bits(upright, path)
+                eight_bits = _eight_bits(_upright(picture, note), path)
                 return np.asarray((in_srgb(eight_bits, note) if heed_profile else eight_bits).convert("RGB"))
     except UserError:
         raise
@@ -206,6 +239,15 @@ def read_picture(path: Path, say: Callable[[str], None] = _nobody, *, heed_profi
         if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
+
+
+def _upright(picture: PIL.Image.Image, note: Note) -> PIL.Image.Image:
+    """Turned as its EXIF says; as it is stored if that cannot be read, since the pixels can."""
+    try:
+        return PIL.ImageOps.exif_transpose(picture)
+    except Exception:  # (what parses EXIF raises almost anything on damaged data)
+        note("its EXIF cannot be read, so it is taken as stored and not turned")
+        return picture
 
 
 @cache
