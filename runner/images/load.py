@@ -22,6 +22,7 @@ import platformdirs
 
 from runner.images.colour import in_srgb
 from runner.images.png_chunks import bare_pngs
+from runner.images.samples import declared_range, eight_bits
 from runner.study.schema import Image, SourceFile, StandIn
 from singan.errors import UserError
 from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
@@ -225,8 +226,10 @@ def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: b
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(file, formats=_formats()) as picture:
                 picture.load()
-                eight_bits = _eight_bits(_upright(picture, note), path)
-                return np.asarray((in_srgb(eight_bits, note) if heed_profile else eight_bits).convert("RGB"))
+                if _is_see_through(picture):
+                    note("its transparency is left out")
+                upright = eight_bits(_upright(picture, note), declared_range(picture), str(path))
+                return np.asarray((in_srgb(upright, note) if heed_profile else upright).convert("RGB"))
     except UserError:
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
@@ -257,18 +260,14 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in PIL.Image.OPEN if name != "EPS")
 
 
-def _eight_bits(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
-        values = np.asarray(picture).astype(np.int64)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise UserError("has samples beyond 16 bits", where=str(path), right="save it with 8 bits")
-        grey = np.round(values / 257).astype(np.uint8)
-        eight_bits = PIL.Image.fromarray(grey)
-        eight_bits.info = picture.info
-        return eight_bits
-    if picture.mode == "F":
-        raise UserError("has floating-point samples", where=str(path), right="save it with 8 bits")
-    return picture
+def _is_see_through(picture: PIL.Image.Image) -> bool:
+    """Whether any pixel is not opaque."""
+    if not picture.has_transparency_data:
+        return False
+    if picture.mode.startswith("I"):  # one grey of 16 bits is declared to be transparent
+        return bool((np.asarray(picture) == picture.info["transparency"]).any())
+    opacity, _ = picture.convert("RGBA").getchannel("A").getextrema()
+    return opacity != 255
 
 
 def check_trainable(size: Size, where: str) -> None:
