@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,13 +18,16 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import PIL.ImageFile
 import PIL.ImageOps
 import platformdirs
+from pydantic import TypeAdapter, ValidationError
 
 from runner.images.colour import in_srgb
 from runner.images.png_chunks import bare_pngs
 from runner.images.samples import declared_range, eight_bits
 from runner.study.schema import Image, SourceFile, StandIn
+from runner.study.types import Id
 from singan.errors import UserError
 from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
 
@@ -42,7 +46,6 @@ CACHE_VARIABLE = "SINGAN_IMAGES"
 PUBLISHED_VARIABLE = "SINGAN_PUBLISHED"
 """Names the folder of downloaded pictures that the author published, laid out as his site."""
 
-_PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
 _DOWNLOAD_TIMEOUT_s = 20
 
 
@@ -253,11 +256,32 @@ def _upright(picture: PIL.Image.Image, note: Note) -> PIL.Image.Image:
         return picture
 
 
+_NOT_READ = {"EPS", "MPEG"}
+"""PostScript is a program, which Pillow would have executed; of films Pillow knows the size only."""
+
+_OPENED_AS = {"MPO": "JPEG"}
+"""Pillow has a suffix for several pictures in one JPEG, but opens them as JPEG."""
+
+
 @cache
 def _formats() -> tuple[str, ...]:
-    """What Pillow can open, but for PostScript, which is a program that it would have executed."""
+    """What Pillow can open here; some formats it knows by name only, unless another program adds to it."""
     PIL.Image.init()
-    return tuple(name for name in PIL.Image.OPEN if name != "EPS")
+    return tuple(
+        name
+        for name, (opener, _) in PIL.Image.OPEN.items()
+        if name not in _NOT_READ
+        and not (isinstance(opener, type) and issubclass(opener, PIL.ImageFile.StubImageFile))
+    )
+
+
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """What the name of a file ends in that `read_picture` can read, in lower case and with the dot."""
+    formats = _formats()
+    return frozenset(
+        suffix for suffix, name in PIL.Image.EXTENSION.items() if _OPENED_AS.get(name, name) in formats
+    )
 
 
 def _is_see_through(picture: PIL.Image.Image) -> bool:
@@ -314,7 +338,7 @@ def _photograph(stand_in: StandIn) -> Pixels:
 
 
 def load_folder(folder: Path, say: Callable[[str], None] = print) -> dict[str, LoadedImage]:
-    """One's own pictures by id: the file's name in lower case, with - for anything unusual.
+    """One's own pictures by id, made of the file's name.
 
     `say` is told in a line what reading changed of a picture, or left out. Raises `UserError` for a folder
     with no picture, a picture that cannot be trained on, or two with one id.
@@ -327,7 +351,7 @@ def load_folder(folder: Path, say: Callable[[str], None] = print) -> dict[str, L
         raise UserError(f"cannot be read: {error.strerror}", where=str(folder)) from None
     loaded: dict[str, LoadedImage] = {}
     for path in paths:
-        if path.suffix.lower() in _PICTURE_SUFFIXES and not path.name.startswith("."):
+        if path.suffix.lower() in picture_suffixes() and not path.name.startswith("."):
             image = load_own(path, say)
             if image.id in loaded:
                 raise UserError(
@@ -348,5 +372,51 @@ def load_own(path: Path, say: Callable[[str], None] = print) -> LoadedImage:
 
 
 def id_of(title: str) -> str:
-    """An id made of a title: in lower case, with - for anything unusual."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "picture"
+    """An id made of a title: in lower case, in Latin letters without accents, with - for anything unusual.
+
+    Where that loses letters or digits, leaves nothing, is cut or is no `Id`, a digest of the title follows:
+    other titles get other ids, and the same title the same.
+    """
+    letters = [
+        (character, _latin(character)) for character in unicodedata.normalize("NFKD", title.casefold())
+    ]
+    words = "".join("-" if latin is None else latin for _, latin in letters)
+    found = re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    lost = any(latin is None and character.isalnum() for character, latin in letters)
+    if not lost and _is_id(found):
+        return found
+    same = unicodedata.normalize("NFC", title).encode(errors="backslashreplace")  # (macOS takes names apart)
+    digest = hashlib.sha256(same).hexdigest()[:_DIGEST_LENGTH]
+    return f"{found[:_CUT].strip('-') or 'picture'}-{digest}"
+
+
+_DIGEST_LENGTH = 6
+_CUT = 63 - _DIGEST_LENGTH
+"""An `Id` has 64 characters at most."""
+
+_LATIN_LETTER = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]{1,2})(?: WITH .*)?")
+"""Unicode's name of a small letter that is one or two of a to z, but for a stroke or the like."""
+
+
+def _latin(character: str) -> str | None:
+    """The small character in ASCII; nothing for an accent, None for what has no such form."""
+    if character.isascii():
+        return character
+    if unicodedata.combining(character):
+        return ""
+    name = _LATIN_LETTER.fullmatch(unicodedata.name(character, ""))
+    if name is not None:
+        return name[1].lower()
+    digit = unicodedata.decimal(character, None)
+    return None if digit is None else str(digit)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        _ID.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
