@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import PIL.Image
 
 from runner.execution.interrupt import interruptible
+from runner.files import write_atomically
+from runner.images.encode import encoded, objection
 from runner.images.load import LoadedImage, read_picture
 from runner.planning.plan import Plan, super_resolution
 from runner.progress import showing_progress
@@ -25,33 +26,31 @@ if TYPE_CHECKING:
 
 def check_output(output: Path, picture: Path | None) -> None:
     """Refuse an output that could not or should not be written, before training; raises `UserError`."""
-    if not _is_writable(output.suffix.lower()):
-        raise UserError(
-            f'cannot write a "{output.suffix}" picture', where=str(output), right="end it in .png or .webp"
-        )
+    reason = objection(output.suffix.lower())
+    if reason is not None:
+        raise UserError(reason, where=str(output), right="end it in .png or .webp")
     try:
-        folder = output.resolve().parent
-        reason = "is a folder" if output.is_dir() else None
-        if picture is not None and output.resolve() == picture.resolve():
-            reason = "is the picture itself, which would be lost"
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            reason = "lies in no folder that can be written"
+        reason = _bad_place(output, picture)
     except OSError as error:
         reason = f"cannot be written: {error.strerror}"
     if reason is not None:
         raise UserError(reason, where=str(output), right="name a file in an existing folder")
 
 
-def _is_writable(suffix: str) -> bool:
-    """Whether Pillow writes RGB pictures of that kind, found by trying: some it knows by name only."""
-    PIL.Image.init()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            PIL.Image.new("RGB", (32, 32)).save(io.BytesIO(), PIL.Image.EXTENSION.get(suffix, ""))
-    except Exception:  # (an encoder that cannot raises almost anything)
-        return False
-    return True
+def _bad_place(output: Path, picture: Path | None) -> str | None:
+    """What speaks against writing there; raises `OSError` for what only trying tells."""
+    target = output.resolve()
+    if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        return "lies in no folder that can be written"
+    if target.exists():
+        if picture is not None and picture.exists() and target.samefile(picture):
+            return "is the picture itself, which would be lost"
+        if not target.is_file():
+            return "is a folder" if target.is_dir() else "is no ordinary file"
+        if not os.access(target, os.W_OK):
+            return "is there already, and may not be written"
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+        return None  # as the result will be written
 
 
 def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, output: Path) -> Size:
@@ -112,8 +111,11 @@ def _was_trained_on(foreign: Foreign, picture: Path) -> bool:
 
 
 def _save(picture: PIL.Image.Image, output: Path) -> Size:
+    """Write the picture whole or not at all; raises `UserError`."""
     try:
-        picture.save(output)
+        file = encoded(picture.convert("RGB"), output.suffix.lower())
+        target = output.resolve()  # a link stays one
     except OSError as error:
         raise UserError(f"cannot be written: {error}", where=str(output)) from None
+    write_atomically(target, file)
     return Size(picture.height, picture.width)
