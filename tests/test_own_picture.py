@@ -5,15 +5,22 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 
 from helpers import pictures
-from helpers.shell import TINY, Shell
+from helpers.official_folders import trained_pyramid
+from helpers.shell import STUDY, TINY, Shell
 from runner.execution.own_picture import check_output
+from runner.execution.resources import Workplace
+from runner.official.format import write_official
+from runner.official.trained_folder import Foreign
+from runner.progress import PlainProgress
+from singan.engines.batched import BatchedEngine
 from singan.errors import UserError
 
 SUPER_RESOLVE = ("super-resolve", "mine.png", *TINY, "--factor", "1.5", "-o")
@@ -135,3 +142,58 @@ def test_a_name_with_no_room_for_a_file_beside_it_is_refused_before_training(tmp
     with pytest.raises(UserError, match="cannot be written: File name too long"):
         check_output(tmp_path / ("x" * 250 + ".png"), None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What happens in which order: the work is told, the process settles, a step is made."""
+    order: list[str] = []
+
+    def noting(kind: type, name: str, word: str) -> None:
+        method = getattr(kind, name)
+
+        def noted(*arguments: Any, **options: Any) -> Any:
+            order.append(f"{word} {arguments[1]:g}" if word == "work" else word)
+            return method(*arguments, **options)
+
+        monkeypatch.setattr(kind, name, noted)
+
+    noting(PlainProgress, "begin", "work")
+    noting(Workplace, "settle", "settle")
+    noting(BatchedEngine, "train_epoch", "train")
+    noting(Foreign, "enlarge", "enlarge")
+    return order
+
+
+def test_super_resolve_settles_once_and_tells_its_work_before_it_trains(
+    singan: Shell, mine: Path, begun: list[str]
+) -> None:
+    assert singan(*SUPER_RESOLVE, "big.png")[0] == 0
+    assert begun[0].startswith("work ")
+    assert float(begun[0].removeprefix("work ")) > 0
+    assert begun[1] == "settle"
+    assert set(begun[2:]) == {"train"}
+
+
+def test_super_resolve_trains_where_run_would(
+    singan: Shell, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[str] = []
+
+    def choose(name: str, device: torch.device) -> str:
+        chosen.append(f"{name} on {device}")
+        return "plain"
+
+    monkeypatch.setattr("runner.execution.resources.choose_engine", choose)
+    assert singan(*SUPER_RESOLVE, "big.png", "--device", "cpu")[0] == 0
+    assert chosen == ["auto on cpu"]
+
+
+def test_with_levels_trained_elsewhere_it_settles_too(
+    singan: Shell, begun: list[str], tmp_path: Path
+) -> None:
+    write_official(trained_pyramid(widths="44"), tmp_path / "out")
+    status, out, _ = singan("super-resolve", "--trained", "out", *STUDY, "--factor", "1.5", "-o", "big.png")
+    assert status == 0
+    assert begun == ["settle", "work 1", "enlarge"]
+    assert "0.0 s left" not in out

@@ -59,14 +59,14 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     Raises `UserError` when training fails.
     """
     from runner.execution.executor import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
-    from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
+    from runner.execution.resources import Workplace, choose_device, choose_engine  # noqa: PLC0415
     from runner.execution.worker import stored_picture  # noqa: PLC0415
 
     (run,) = plan.runs
+    chosen = choose_device(device)
+    place = Workplace(chosen, choose_engine("auto", chosen))
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
-        execution = Execution(
-            plan, {image.id: image}, store, Workplace(choose_device(device)), progress, interrupt=interrupt
-        )
+        execution = Execution(plan, {image.id: image}, store, place, progress, interrupt=interrupt)
         reason = execution.carry_out(run)
     if reason is not None:
         raise UserError(reason, where=str(run))
@@ -81,7 +81,7 @@ def enlarge_trained(
     Trains nothing and keeps nothing; returns the result's size. Raises `UserError` when the folder cannot be
     read, or was trained on another picture than the one given.
     """
-    from runner.execution.resources import choose_device  # noqa: PLC0415
+    from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
     from runner.official.trained_folder import read_foreign  # noqa: PLC0415
 
     foreign = read_foreign(folder)
@@ -93,6 +93,9 @@ def enlarge_trained(
         )
     task = super_resolution(foreign.levels_on(foreign.picture)[-1].key, factor, seed)
     with showing_progress() as progress:
+        place = Workplace(choose_device(device))
+        place.settle()
+        progress.begin(1.0)
         label = f"{foreign.name}, super-resolution x{factor:g}"
         progress.start(label, 1.0)
 
@@ -100,7 +103,7 @@ def enlarge_trained(
             if progress.wants_update():
                 progress.update(done / steps, f"step {done} of {steps}")
 
-        enlarged = foreign.enlarge(task, foreign.picture, choose_device(device), show)
+        enlarged = foreign.enlarge(task, foreign.picture, place.device, show)
         progress.finish("super-resolved")
     return _save(PIL.Image.fromarray(enlarged.pixels), output)
 
