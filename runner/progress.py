@@ -54,7 +54,7 @@ class _Clock:
         """Time left when `running` of the current task's cost is done."""
         done = self.done + running
         elapsed = time.monotonic() - self.started
-        if done <= 0 or elapsed < 2:
+        if done <= 0 or elapsed < 2 or self.work <= 0:  # (no work is work of which nobody told)
             return "estimating the time left"
         return f"about {duration(elapsed * max(self.work - done, 0) / done)} left"
 

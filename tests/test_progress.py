@@ -74,6 +74,16 @@ def test_the_time_left_is_estimated_from_the_work_done(
     ]
 
 
+def test_no_time_left_is_made_up_for_work_nobody_told_of(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = PlainProgress()
+    progress.start("level 0", 2)
+    clock.now += 60
+    progress.update(0.5, "half")
+    assert capsys.readouterr().out == "level 0: 50%, half, estimating the time left\n"
+
+
 @pytest.mark.parametrize(("kind", "seconds"), [(PlainProgress, 15.0), (LiveProgress, 0.2)])
 def test_updates_are_wanted_now_and_then(
     kind: type[PlainProgress | LiveProgress], seconds: float, clock: Clock

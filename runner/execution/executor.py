@@ -59,6 +59,7 @@ class Execution:
     _fresh: set[str] = field(default_factory=set)
     """Keys of the work done here, which `force` need not do twice."""
     _crew: Crew | None = None
+    _has_begun: bool = False
 
     def run_all(self, results: Results, command_of: Callable[[Run], str]) -> Outcome:
         """Carry out every run and record it in `results`."""
@@ -69,11 +70,18 @@ class Execution:
             record_image(results, self.images[name], factor, baselines)
         if measuring.niqe_parameters is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
-        self.progress.begin(self._work_left())
-        self.place.settle()
+        self._begin()
         with self._crew_at_work():
             self._run_each(results, command_of, measuring)
         return self.outcome
+
+    def _begin(self) -> None:
+        """Before the first work of whatever kind: tell how much there is, and prepare this process."""
+        if self._has_begun:
+            return  # settling takes a share of the threads, every time
+        self._has_begun = True
+        self.progress.begin(self._work_left())
+        self.place.settle()
 
     def _run_each(self, results: Results, command_of: Callable[[Run], str], measuring: Measuring) -> None:
         for number, run in enumerate(self.plan.runs, start=1):
@@ -119,6 +127,7 @@ class Execution:
 
         What turns out to be damaged on the way is set aside and done again.
         """
+        self._begin()
         for _ in range(_MAX_REPAIRS):
             try:
                 self._wait_for_crew(run)

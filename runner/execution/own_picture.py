@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import PIL.Image
 
 from runner.execution.interrupt import interruptible
+from runner.files import write_atomically
+from runner.images.encode import encoded, objection
 from runner.images.load import LoadedImage, read_picture
 from runner.planning.plan import Plan, super_resolution
 from runner.progress import showing_progress
@@ -20,37 +21,36 @@ from singan.geometry import Size, factor_text
 
 if TYPE_CHECKING:
     from runner.execution.resources import DeviceName
+    from runner.official.trained_folder import Foreign
 
 
 def check_output(output: Path, picture: Path | None) -> None:
     """Refuse an output that could not or should not be written, before training; raises `UserError`."""
-    if not _is_writable(output.suffix.lower()):
-        raise UserError(
-            f'cannot write a "{output.suffix}" picture', where=str(output), right="end it in .png or .webp"
-        )
+    reason = objection(output.suffix.lower())
+    if reason is not None:
+        raise UserError(reason, where=str(output), right="end it in .png or .webp")
     try:
-        folder = output.resolve().parent
-        reason = "is a folder" if output.is_dir() else None
-        if picture is not None and output.resolve() == picture.resolve():
-            reason = "is the picture itself, which would be lost"
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            reason = "lies in no folder that can be written"
+        reason = _bad_place(output, picture)
     except OSError as error:
         reason = f"cannot be written: {error.strerror}"
     if reason is not None:
         raise UserError(reason, where=str(output), right="name a file in an existing folder")
 
 
-def _is_writable(suffix: str) -> bool:
-    """Whether Pillow writes RGB pictures of that kind, found by trying: some it knows by name only."""
-    PIL.Image.init()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            PIL.Image.new("RGB", (32, 32)).save(io.BytesIO(), PIL.Image.EXTENSION.get(suffix, ""))
-    except Exception:  # (an encoder that cannot raises almost anything)
-        return False
-    return True
+def _bad_place(output: Path, picture: Path | None) -> str | None:
+    """What speaks against writing there; raises `OSError` for what only trying tells."""
+    target = output.resolve()
+    if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        return "lies in no folder that can be written"
+    if target.exists():
+        if picture is not None and picture.exists() and target.samefile(picture):
+            return "is the picture itself, which would be lost"
+        if not target.is_file():
+            return "is a folder" if target.is_dir() else "is no ordinary file"
+        if not os.access(target, os.W_OK):
+            return "is there already, and may not be written"
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+        return None  # as the result will be written
 
 
 def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, output: Path) -> Size:
@@ -59,14 +59,14 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     Raises `UserError` when training fails.
     """
     from runner.execution.executor import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
-    from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
+    from runner.execution.resources import Workplace, choose_device, choose_engine  # noqa: PLC0415
     from runner.store.artifacts import stored_picture  # noqa: PLC0415
 
     (run,) = plan.runs
+    chosen = choose_device(device)
+    place = Workplace(chosen, choose_engine("auto", chosen))
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
-        execution = Execution(
-            plan, {image.id: image}, store, Workplace(choose_device(device)), progress, interrupt=interrupt
-        )
+        execution = Execution(plan, {image.id: image}, store, place, progress, interrupt=interrupt)
         reason = execution.carry_out(run)
     if reason is not None:
         raise UserError(reason, where=str(run))
@@ -81,11 +81,11 @@ def enlarge_trained(
     Trains nothing and keeps nothing; returns the result's size. Raises `UserError` when the folder cannot be
     read, or was trained on another picture than the one given.
     """
-    from runner.execution.resources import choose_device  # noqa: PLC0415
+    from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
     from runner.official.trained_folder import read_foreign  # noqa: PLC0415
 
     foreign = read_foreign(folder)
-    if picture is not None and not foreign.was_trained_on(read_picture(picture)):
+    if picture is not None and not _was_trained_on(foreign, picture):
         raise UserError(
             f"is not the picture that {folder} was trained on",
             where=str(picture),
@@ -93,6 +93,9 @@ def enlarge_trained(
         )
     task = super_resolution(foreign.levels_on(foreign.picture)[-1].key, factor, seed)
     with showing_progress() as progress:
+        place = Workplace(choose_device(device))
+        place.settle()
+        progress.begin(1.0)
         label = f"{foreign.name}, super-resolution x{factor_text(factor)}"
         progress.start(label, 1.0)
 
@@ -100,14 +103,22 @@ def enlarge_trained(
             if progress.wants_update():
                 progress.update(done / steps, f"step {done} of {steps}")
 
-        enlarged = foreign.enlarge(task, foreign.picture, choose_device(device), show)
+        enlarged = foreign.enlarge(task, foreign.picture, place.device, show)
         progress.finish("super-resolved")
     return _save(PIL.Image.fromarray(enlarged.pixels), output)
 
 
+def _was_trained_on(foreign: Foreign, picture: Path) -> bool:
+    """The public implementation knows no colour profiles; but it may have been given what a program made."""
+    return any(foreign.was_trained_on(read_picture(picture, heed_profile=heed)) for heed in (False, True))
+
+
 def _save(picture: PIL.Image.Image, output: Path) -> Size:
+    """Write the picture whole or not at all; raises `UserError`."""
     try:
-        picture.save(output)
+        file = encoded(picture.convert("RGB"), output.suffix.lower())
+        target = output.resolve()  # a link stays one
     except OSError as error:
         raise UserError(f"cannot be written: {error}", where=str(output)) from None
+    write_atomically(target, file)
     return Size(picture.height, picture.width)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,15 +18,24 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import PIL.ImageFile
 import PIL.ImageOps
 import platformdirs
+from pydantic import TypeAdapter, ValidationError
 
+from runner.images.colour import in_srgb
+from runner.images.png_chunks import bare_pngs
+from runner.images.samples import declared_range, eight_bits
 from runner.study.schema import Image, SourceFile, StandIn
+from runner.study.types import Id
 from singan.errors import UserError
 from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
 
 Pixels = npt.NDArray[np.uint8]
 """`[H, W, 3]` RGB."""
+
+Note = Callable[[str], None]
+"""Is told what was done to a picture."""
 
 StandIns = Literal["never", "offline", "always"]
 """When photographs from scikit-image stand in for the study's pictures."""
@@ -34,7 +46,6 @@ CACHE_VARIABLE = "SINGAN_IMAGES"
 PUBLISHED_VARIABLE = "SINGAN_PUBLISHED"
 """Names the folder of downloaded pictures that the author published, laid out as his site."""
 
-_PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"}
 _DOWNLOAD_TIMEOUT_s = 20
 
 
@@ -165,22 +176,63 @@ def _root_cause(error: BaseException) -> str:
     return re.sub(r"^\[Errno [^\]]*\] ", "", text)[:120]
 
 
-def read_picture(path: Path) -> Pixels:
-    """RGB pixels of anything Pillow opens: alpha dropped, grey expanded, 16 bits made 8, turned upright.
+def _nobody(line: str) -> None:
+    """Is told of what is done to a picture where that is no news."""
 
-    Raises `UserError` for what is no picture, is cut short, or has too many pixels.
+
+def read_picture(path: Path, say: Callable[[str], None] = _nobody, *, heed_profile: bool = True) -> Pixels:
+    """RGB pixels of anything Pillow opens: sRGB, alpha dropped, grey expanded, 8 bits, turned upright.
+
+    `say` is told in a line what was changed or left out on the way. Without `heed_profile` colours are the
+    numbers in the file, as programs that know no profiles read them. Raises `UserError` for what is no
+    picture, is cut short, or has too many pixels.
     """
+
+    def note(what: str) -> None:
+        line = " ".join(f"{path}: {what}".split())
+        say(line.encode(errors="backslashreplace").decode())  # a name in another encoding is no text
+
+    _check_is_file(path)
+    try:
+        return _decoded(path, path, note, heed_profile=heed_profile)
+    except UserError:
+        bare = _from_bare_png(path, note, heed_profile=heed_profile)
+        if bare is None:
+            raise
+        return bare
+
+
+def _check_is_file(path: Path) -> None:
     try:
         if not path.is_file():
             what = "is a folder, not a picture" if path.is_dir() else "there is no such picture"
             raise UserError(what, where=str(path))
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def _from_bare_png(path: Path, note: Note, *, heed_profile: bool) -> Pixels | None:
+    """What a PNG without its metadata gives: a comment is no reason to refuse a whole picture."""
+    with suppress(OSError):
+        for file, left_out in bare_pngs(path):
+            with suppress(UserError):
+                pixels = _decoded(file, path, note, heed_profile=heed_profile)
+                note(left_out)
+                return pixels
+    return None
+
+
+def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: bool) -> Pixels:
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's advice, about odd transparency for one
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(path, formats=_formats()) as picture:
+            with PIL.Image.open(file, formats=_formats()) as picture:
                 picture.load()
-                upright = PIL.ImageOps.exif_transpose(picture)
-                return _rgb(upright, path)
+                if _is_see_through(picture):
+                    note("its transparency is left out")
+                upright = eight_bits(_upright(picture, note), declared_range(picture), str(path))
+                return np.asarray((in_srgb(upright, note) if heed_profile else upright).convert("RGB"))
     except UserError:
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
@@ -195,23 +247,51 @@ def read_picture(path: Path) -> Pixels:
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
 
 
+def _upright(picture: PIL.Image.Image, note: Note) -> PIL.Image.Image:
+    """Turned as its EXIF says; as it is stored if that cannot be read, since the pixels can."""
+    try:
+        return PIL.ImageOps.exif_transpose(picture)
+    except Exception:  # (what parses EXIF raises almost anything on damaged data)
+        note("its EXIF cannot be read, so it is taken as stored and not turned")
+        return picture
+
+
+_NOT_READ = {"EPS", "MPEG"}
+"""PostScript is a program, which Pillow would have executed; of films Pillow knows the size only."""
+
+_OPENED_AS = {"MPO": "JPEG"}
+"""Pillow has a suffix for several pictures in one JPEG, but opens them as JPEG."""
+
+
 @cache
 def _formats() -> tuple[str, ...]:
-    """What Pillow can open, but for PostScript, which is a program that it would have executed."""
+    """What Pillow can open here; some formats it knows by name only, unless another program adds to it."""
     PIL.Image.init()
-    return tuple(name for name in PIL.Image.OPEN if name != "EPS")
+    return tuple(
+        name
+        for name, (opener, _) in PIL.Image.OPEN.items()
+        if name not in _NOT_READ
+        and not (isinstance(opener, type) and issubclass(opener, PIL.ImageFile.StubImageFile))
+    )
 
 
-def _rgb(picture: PIL.Image.Image, path: Path) -> Pixels:
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip
-        values = np.asarray(picture).astype(np.int64)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise UserError("has samples beyond 16 bits", where=str(path), right="save it with 8 bits")
-        grey = np.round(values / 257).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if picture.mode == "F":
-        raise UserError("has floating-point samples", where=str(path), right="save it with 8 bits")
-    return np.asarray(picture.convert("RGB"))
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """What the name of a file ends in that `read_picture` can read, in lower case and with the dot."""
+    formats = _formats()
+    return frozenset(
+        suffix for suffix, name in PIL.Image.EXTENSION.items() if _OPENED_AS.get(name, name) in formats
+    )
+
+
+def _is_see_through(picture: PIL.Image.Image) -> bool:
+    """Whether any pixel is not opaque."""
+    if not picture.has_transparency_data:
+        return False
+    if picture.mode.startswith("I"):  # one grey of 16 bits is declared to be transparent
+        return bool((np.asarray(picture) == picture.info["transparency"]).any())
+    opacity, _ = picture.convert("RGBA").getchannel("A").getextrema()
+    return opacity != 255
 
 
 def check_trainable(size: Size, where: str) -> None:
@@ -257,10 +337,11 @@ def _photograph(stand_in: StandIn) -> Pixels:
     return np.asarray(photograph, dtype=np.uint8)
 
 
-def load_folder(folder: Path) -> dict[str, LoadedImage]:
-    """One's own pictures by id: the file's name in lower case, with - for anything unusual.
+def load_folder(folder: Path, say: Callable[[str], None] = print) -> dict[str, LoadedImage]:
+    """One's own pictures by id, made of the file's name.
 
-    Raises `UserError` for a folder with no picture, a picture that cannot be trained on, or two with one id.
+    `say` is told in a line what reading changed of a picture, or left out. Raises `UserError` for a folder
+    with no picture, a picture that cannot be trained on, or two with one id.
     """
     try:
         if not folder.is_dir():
@@ -270,8 +351,8 @@ def load_folder(folder: Path) -> dict[str, LoadedImage]:
         raise UserError(f"cannot be read: {error.strerror}", where=str(folder)) from None
     loaded: dict[str, LoadedImage] = {}
     for path in paths:
-        if path.suffix.lower() in _PICTURE_SUFFIXES and not path.name.startswith("."):
-            image = load_own(path)
+        if path.suffix.lower() in picture_suffixes() and not path.name.startswith("."):
+            image = load_own(path, say)
             if image.id in loaded:
                 raise UserError(
                     f'a second picture gets the id "{image.id}"', where=str(path), right="rename one"
@@ -282,14 +363,60 @@ def load_folder(folder: Path) -> dict[str, LoadedImage]:
     return loaded
 
 
-def load_own(path: Path) -> LoadedImage:
-    """One picture of the user's."""
-    pixels = read_picture(path)
+def load_own(path: Path, say: Callable[[str], None] = print) -> LoadedImage:
+    """One picture of the user's; `say` is told in a line what reading changed of it, or left out."""
+    pixels = read_picture(path, say)
     check_trainable(Size(*pixels.shape[:2]), str(path))
     title = os.fsencode(path.stem).decode("utf-8", "replace")  # a name in another encoding is no text
     return LoadedImage(id_of(title), title, pixels, is_own=True)
 
 
 def id_of(title: str) -> str:
-    """An id made of a title: in lower case, with - for anything unusual."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "picture"
+    """An id made of a title: in lower case, in Latin letters without accents, with - for anything unusual.
+
+    Where that loses letters or digits, leaves nothing, is cut or is no `Id`, a digest of the title follows:
+    other titles get other ids, and the same title the same.
+    """
+    letters = [
+        (character, _latin(character)) for character in unicodedata.normalize("NFKD", title.casefold())
+    ]
+    words = "".join("-" if latin is None else latin for _, latin in letters)
+    found = re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    lost = any(latin is None and character.isalnum() for character, latin in letters)
+    if not lost and _is_id(found):
+        return found
+    same = unicodedata.normalize("NFC", title).encode(errors="backslashreplace")  # (macOS takes names apart)
+    digest = hashlib.sha256(same).hexdigest()[:_DIGEST_LENGTH]
+    return f"{found[:_CUT].strip('-') or 'picture'}-{digest}"
+
+
+_DIGEST_LENGTH = 6
+_CUT = 63 - _DIGEST_LENGTH
+"""An `Id` has 64 characters at most."""
+
+_LATIN_LETTER = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]{1,2})(?: WITH .*)?")
+"""Unicode's name of a small letter that is one or two of a to z, but for a stroke or the like."""
+
+
+def _latin(character: str) -> str | None:
+    """The small character in ASCII; nothing for an accent, None for what has no such form."""
+    if character.isascii():
+        return character
+    if unicodedata.combining(character):
+        return ""
+    name = _LATIN_LETTER.fullmatch(unicodedata.name(character, ""))
+    if name is not None:
+        return name[1].lower()
+    digit = unicodedata.decimal(character, None)
+    return None if digit is None else str(digit)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        _ID.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)

@@ -178,7 +178,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "4000x3000": (too_large, "a picture of 4000x3000 pixels is too large"),
     "bomb": (bomb, "has too many pixels to be read safely"),
     "float": (float_tiff, "has floating-point samples; save it with 8 bits"),
-    "32 bits": (deep_tiff, "has samples beyond 16 bits; save it with 8 bits"),
+    "32 bits": (deep_tiff, "has grey samples of more than 8 bits, and does not say which of them is white"),
 }
 """What writes something that cannot be trained on, and what must be said of it."""
 
