@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from runner.publish.audit.markup import Address, Markup
-from runner.publish.output.folder import written_files
+from runner.publish.output.folder import is_temporary, written_files
 
 MOST_FIRST_LOAD_bytes = 1_000_000
 """Of a page with its styles, its scripts, and the pictures that are loaded at once."""
@@ -107,7 +107,8 @@ class _Audit:
 
 
 def _present(folder: Path) -> Collection[str]:
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in names if not is_temporary(name)]
 
 
 def _is(name: str, *suffixes: str) -> bool:
