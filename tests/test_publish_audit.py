@@ -139,6 +139,9 @@ def test_the_validator_sees_what_is_wrong(whole: Path, wrong: str) -> None:
         ("<h1", '<p class="a" class="b"></p><h1', "<p> has an attribute twice"),
         ("<h1", '<p style="color: red"></p><h1', "<p> has a style or a script of its own"),
         ("<h1", '<p id="a b"></p><h1', '"a b" is no id'),
+        ("<h1", "<p>a\x07b</p><h1", "the character U+0007"),
+        ("<h1", "<p>a\x1b[31m</p><h1", "the character U+001B"),
+        ("<h1", "<p>a\x85b</p><h1", "the character U+0085"),
         ("<h1", f"<p>{'x' * 1_000_000}</p><h1", "KB at once"),
     ],
 )  # fmt: skip

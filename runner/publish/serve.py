@@ -26,7 +26,7 @@ _TYPES = {
     ".txt": "text/plain",
     ".webp": "image/webp",
 }
-"""Types of a site's files. The system's own table may lack some, or be wrong, and no browser runs a script then."""
+"""Types of a site's files. The system's own table may lack some or be wrong, and then no script runs."""
 
 
 class _Quiet(SimpleHTTPRequestHandler):

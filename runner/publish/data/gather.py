@@ -28,7 +28,7 @@ from runner.publish.data.timing import (
     processor_seconds,
     trained,
 )
-from runner.publish.words import differences, machine_words
+from runner.publish.words import differences, harmless, machine_words
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
@@ -119,7 +119,7 @@ class _Gathering:
             groups=groups,
             machines=tuple(sorted({machine_words(provenance) for provenance in work})),
             finished=tuple(dict.fromkeys((days[0], days[-1]))) if days else (),
-            notes=tuple(dict.fromkeys(self.notes)),
+            notes=tuple(dict.fromkeys(map(harmless, self.notes))),  # (a terminal shows them too)
             noise_floor=self.floor,
             published_pictures=self.published_pictures,
         )
