@@ -101,6 +101,7 @@ class _Gathering:
         self.published_pictures = tuple(self._published_pictures(read_published(results.folder.parent)))
         self.users = _users_of_levels(self.runs)
         self._note_unknown_images()
+        self.notes += [f"a copy by its name, left out: {name}" for name in results.copies()]
 
     def site_data(self) -> SiteData:
         images = tuple(self._image(image) for image in self.shown.values())

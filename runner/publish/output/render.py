@@ -1,6 +1,6 @@
 """Pages become HTML: templates, strict about what they use, escaping everything.
 
-What no page may hold even escaped, control characters, is replaced in the finished page: none is missed there.
+What no page may hold even escaped, control characters, is replaced in the finished page: there none escapes.
 """
 
 from __future__ import annotations
