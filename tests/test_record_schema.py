@@ -159,7 +159,7 @@ def test_a_newer_record_is_neither_called_broken_nor_overwritten(
     path = results.folder / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    newer = rf"{path.name}: is a record of version \d+, and this program knows those up to 1; use the newer singan"
+    newer = rf"{path.name}: is a record of version \d+, and this program knows those up to 1; use"
     attempts: list[Callable[[], object]] = [
         lambda: [results.profile(), *results.images(), *results.runs()],
         lambda: results.write(name, PROFILE),
@@ -190,8 +190,10 @@ def test_a_run_stops_before_it_trains_what_it_could_not_record(singan: Shell, tm
 
 @pytest.mark.parametrize(
     "name",
-    ["images/._colosseum.json", "levels/.a.json", "runs/original/colosseum/._x8-seed0.json", ".trash/a/b.json",
-     "runs/.original/colosseum/x8-seed0.json", "runs/original/.AppleDouble/x8-seed0.json"],
+    ["images/._colosseum.json", "levels/.a.json", "runs/original/colosseum/._x8-seed0.json",
+     ".trash/a/b.json",
+     "runs/.original/colosseum/x8-seed0.json",
+     "runs/original/.AppleDouble/x8-seed0.json"],
 )  # fmt: skip
 def test_hidden_files_are_no_records(whole: Results, name: str) -> None:
     (whole.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +208,8 @@ def test_hidden_files_are_no_records(whole: Results, name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["images/colosseum (1).json", "images/colosseum copy.json", "images/colosseum copy 2.json",
-     "images/colosseum - Kopie.json", "images/Copy of colosseum.json", "runs/original/colosseum/x8-seed0~.json",
+     "images/colosseum - Kopie.json", "images/Copy of colosseum.json",
+     "runs/original/colosseum/x8-seed0~.json",
      "runs/original copy/colosseum/x8-seed0.json", "images/colosseum.sync-conflict-20240102-030405-ABC.json"],
 )  # fmt: skip
 def test_copies_are_left_out_with_a_note(whole: Results, name: str, tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ class Results:
         return _read(path, ProfileRecord) if path.exists() else None
 
     def refuse_newer(self) -> None:
-        """Raise `UserError` if a record here is of a newer version: before work that could not be recorded."""
+        """Raise `UserError` if a record is of a newer version: before work that could not be recorded."""
         for path in sorted(self.folder.rglob("*.json")):
             if _is_record(path, self.folder):
                 _refuse_newer(path)

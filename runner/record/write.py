@@ -43,7 +43,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def record_profile(results: Results, profile: Profile) -> None:
-    """Record the profile's settings, before any work. Raises `UserError` if the record is a newer program's."""
+    """Record the profile's settings, before any work. Raises `UserError` if a record is a newer one."""
     results.refuse_newer()
     results.write("profile", ProfileRecord(**profile.model_dump()))
 
