@@ -160,6 +160,11 @@ def _blow_up_the_scripts(site: Path) -> None:
     (site / "static" / "viewer-view.js").write_text("0;" * 10_000)
 
 
+def _leave_a_picture_to_be_fetched(site: Path) -> None:
+    (picture, *_) = (site / "pictures").glob("*.webp")
+    picture.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+
+
 def _fetch_a_font(site: Path) -> None:
     edit(site / "static" / "site.css", ":root", "@font-face { src: url(https://example.org/a.woff) } :root")
 
@@ -173,6 +178,7 @@ def _spoil_what_a_script_would_load(site: Path) -> None:
     [
         (_lose_a_file, "static/viewer.css: is missing"),
         (_blow_up_the_scripts, "static: scripts of"),
+        (_leave_a_picture_to_be_fetched, ".webp: is no picture"),
         (_fetch_a_font, "static/site.css: names something to load"),
         (_spoil_what_a_script_would_load, "images/colosseum.html: line"),
     ],

@@ -91,6 +91,7 @@ class _Gathering:
         self.study = study
         self.profile = profile
         self.profiles_present = profiles_present
+        self.shown_profile = results.folder.name
         self.notes: list[str] = []
         self.inspector = Inspector(results, self.notes)
         self.image_records = {record.id: record for record in results.images()}
@@ -116,10 +117,12 @@ class _Gathering:
             study=self.study,
             profile=self.profile,
             profiles_present=self.profiles_present,
+            profiles_elsewhere=tuple(name for name in self.profiles_present if name != self.shown_profile),
             images=images,
             groups=groups,
             machines=tuple(sorted({machine_words(provenance) for provenance in work})),
             finished=tuple(dict.fromkeys((days[0], days[-1]))) if days else (),
+            faulty_pictures=self.inspector.faulty,
             notes=tuple(dict.fromkeys(map(harmless, self.notes))),  # (a terminal shows them too)
             noise_floor=self.floor,
             published_pictures=self.published_pictures,
