@@ -14,10 +14,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from helpers.records import Synthetic, small_study, write_results
+from runner.publish.audit.audit import audit
 from runner.publish.site import SiteReport, build_site
+from runner.publish.words import harmless
 from runner.study.schema import Study, load_study
 
-HOSTILE = "<script>alert(1)</script> \"'>&amp; {{ 7*7 }} $x^2$ 🐄 \u202e\u05e2\u05d1\u05e8\u05d9\u05ea\u202c"
+HOSTILE = "<script>alert(1)</script> \"'>&amp; {{ 7*7 }} $x^2$ 🐄 \u202e\u05e2\u05d1\u05e8\u05d9\u05ea\u202c "
+HOSTILE += "\x07\x1b[31m"  # what a terminal obeys
 
 HOSTILE_STUDY = """
 [study]
@@ -230,7 +233,33 @@ def test_hostile_texts_are_inert(hostile: Built) -> None:
         assert all(script["src"].lstrip("./").startswith("static/") for script in page.all("script"))
         assert "<script>alert(1)</script>" in page.text, "shown as the text it is"
         assert "{{ 7*7 }}" in page.text
-    assert HOSTILE in hostile.pages["experiments/other.html"].text
+    assert harmless(HOSTILE) in hostile.pages["experiments/other.html"].text
+
+
+def test_no_page_table_or_note_holds_what_a_terminal_obeys(hostile: Built, tmp_path: Path) -> None:
+    written = [
+        path for path in hostile.report.out.rglob("*") if path.suffix in {".html", ".csv", ".json", ".svg"}
+    ]
+    assert len(written) > 10
+    for path in written:
+        text = path.read_text(encoding="utf-8")
+        assert harmless(text) == text, path
+    assert audit(hostile.report.out).problems == ()
+    study = small_study(("original",), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    (record,) = results.images()
+    results.write("images/b", record.model_copy(update={"id": "b"}))
+    (run,) = results.runs()
+    results.write("runs/a/b/x8-seed0", run.model_copy(update={"experiment": "\x1b[31m"}))
+    notes = build_site(study, tmp_path / "results", tmp_path / "site").notes
+    assert len(notes) == 2
+    assert all(note.isprintable() for note in notes)
+
+
+def test_characters_to_obey_are_shown_and_others_left() -> None:
+    assert harmless("a\x1b\x00\x7f\x9b\ud800\ufffe\U0010ffff") == "a\u241b\u2400\u2421" + "\ufffd" * 4
+    for text in ("tab\tand\nline", "grüße 🐄 \u05e2\u200d", "\ufffd"):
+        assert harmless(text) == text
 
 
 def test_every_page_names_its_profile(troubled: Built) -> None:

@@ -139,6 +139,9 @@ def test_the_validator_sees_what_is_wrong(whole: Path, wrong: str) -> None:
         ("<h1", '<p class="a" class="b"></p><h1', "<p> has an attribute twice"),
         ("<h1", '<p style="color: red"></p><h1', "<p> has a style or a script of its own"),
         ("<h1", '<p id="a b"></p><h1', '"a b" is no id'),
+        ("<h1", "<p>a\x07b</p><h1", "the character U+0007"),
+        ("<h1", "<p>a\x1b[31m</p><h1", "the character U+001B"),
+        ("<h1", "<p>a\x85b</p><h1", "the character U+0085"),
         ("<h1", f"<p>{'x' * 1_000_000}</p><h1", "KB at once"),
     ],
 )  # fmt: skip
@@ -157,6 +160,11 @@ def _blow_up_the_scripts(site: Path) -> None:
     (site / "static" / "viewer-view.js").write_text("0;" * 10_000)
 
 
+def _leave_a_picture_to_be_fetched(site: Path) -> None:
+    (picture, *_) = (site / "pictures").glob("*.webp")
+    picture.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+
+
 def _fetch_a_font(site: Path) -> None:
     edit(site / "static" / "site.css", ":root", "@font-face { src: url(https://example.org/a.woff) } :root")
 
@@ -170,6 +178,7 @@ def _spoil_what_a_script_would_load(site: Path) -> None:
     [
         (_lose_a_file, "static/viewer.css: is missing"),
         (_blow_up_the_scripts, "static: scripts of"),
+        (_leave_a_picture_to_be_fetched, ".webp: is no picture"),
         (_fetch_a_font, "static/site.css: names something to load"),
         (_spoil_what_a_script_would_load, "images/colosseum.html: line"),
     ],

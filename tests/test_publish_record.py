@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 
 from helpers.records import Synthetic, small_study, write_results
+from helpers.shell import Shell
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.site import SiteReport, build_site
 from runner.record.schema import Results, RunRecord, run_name
@@ -161,6 +162,44 @@ def test_the_most_faithful_profile_is_shown_unless_one_is_named(tmp_path: Path) 
         UserError, match=r'no results of profile "paper"; there are those of "preview", "smoke"'
     ):
         build_site(study, tmp_path / "results", tmp_path / "site", "paper")
+
+
+def test_profiles_that_are_not_shown_are_named_with_the_way_to_see_them(tmp_path: Path) -> None:
+    study = small_study(("original",), ("colosseum",))
+    for profile in ("preview", "smoke"):
+        write_results(tmp_path / "results", study, Synthetic(profile=profile))
+    built = build(study, tmp_path)
+    (note,) = built.report.notes
+    assert 'profile "smoke"' in note
+    for told in (note, built.pages["about.html"]):
+        assert "singan build-site --profile smoke --out" in told
+    Results(tmp_path / "results", "smoke").folder.joinpath("profile.json").unlink()
+    built = build(study, tmp_path, "alone")
+    assert built.report.notes == ()
+    assert "--out FOLDER" not in built.pages["about.html"]
+
+
+def test_pictures_that_are_missing_or_none_are_counted_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, singan: Shell
+) -> None:
+    study = small_study(("original",), ("colosseum",))
+    folder = write_results(tmp_path / "results", study).folder
+    monkeypatch.setattr("runner.study.schema.load_study", lambda path: study)
+    assert singan("build-site", "--check")[0] == 0
+    spoilt = {
+        "images/colosseum-x8-nearest.webp": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+        "images/colosseum-x8-bicubic.webp": b"",
+        "runs/original/colosseum/x8-seed0.webp": None,
+    }
+    for name, data in spoilt.items():
+        (folder / name).unlink()
+        if data is not None:
+            (folder / name).write_bytes(data)
+    status, out, _ = singan("build-site", "--check")
+    assert status == 1
+    assert "a Git LFS pointer; git lfs pull fetches it): images/colosseum-x8-nearest.webp" in out
+    assert "pictures of the record missing or not as recorded, as noted: 3" in out
+    assert singan("build-site")[0] == 0, "a site with gaps is a site"
 
 
 def test_nothing_to_show_is_said_in_one_line(tmp_path: Path) -> None:

@@ -2,12 +2,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from helpers.outcomes import refused
 from helpers.records import small_study, write_results
-from runner.record.schema import ProfileRecord, Results, factor_name, profiles_in, run_name
+from helpers.shell import TINY, Shell
+from helpers.tiny_study import TinyStudy
+from runner.publish.data.gather import gather
+from runner.record.schema import (
+    ProfileRecord,
+    PublishedRecord,
+    Results,
+    factor_name,
+    profiles_in,
+    read_published,
+    run_name,
+    write_published,
+)
+from runner.record.write import record_profile
 from singan.errors import UserError
 
 PROFILE = ProfileRecord(id="tiny", title="Tiny", note="For tests.", epochs=2, base_width=4)
@@ -49,7 +64,7 @@ def test_pictures_are_encoded_again_only_if_missing_or_the_record_changed(result
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 2}, {"epochs": "many"}, {"surprise": 1}], ids=lambda change: next(iter(change))
+    "change", [{"version": 0}, {"epochs": "many"}, {"surprise": 1}], ids=lambda change: next(iter(change))
 )
 def test_a_record_of_another_shape_is_refused_with_file_and_field(
     results: Results, change: dict[str, object]
@@ -132,6 +147,86 @@ def test_nothing_is_recorded_into_a_folder_that_was_taken_away(results: Results)
     assert not results.folder.exists()
     results.write("profile", PROFILE)
     results.write("images/a", PROFILE)
+
+
+@pytest.mark.parametrize("name", ["profile", "images/a", "runs/a/b/x8-seed0"])
+@pytest.mark.parametrize(
+    "text", ['{"version": 2, "surprise": 1}', '{\n "version": 12\n}', '{"epochs":1,"version":2}']
+)
+def test_a_newer_record_is_neither_called_broken_nor_overwritten(
+    results: Results, name: str, text: str, tiny_study: TinyStudy
+) -> None:
+    path = results.folder / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    newer = rf"{path.name}: is a record of version \d+, and this program knows those up to 1; use"
+    attempts: list[Callable[[], object]] = [
+        lambda: [results.profile(), *results.images(), *results.runs()],
+        lambda: results.write(name, PROFILE),
+        lambda: record_profile(results, tiny_study.study.profile["tiny"]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(UserError, match=newer):
+            attempt()
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_newer_figures_of_published_pictures_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "published.json").write_text('{"version": 2}')
+    for attempt in (read_published, lambda root: write_published(root, PublishedRecord(pictures=()))):
+        with pytest.raises(UserError, match="is a record of version 2"):
+            attempt(tmp_path)
+
+
+def test_a_run_stops_before_it_trains_what_it_could_not_record(singan: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "results" / "tiny" / "runs" / "original" / "stripes" / "x2-seed0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"version": 2}')
+    line = refused(singan("run", *TINY, "--experiment", "original"))
+    assert "is a record of version 2" in line
+    assert not list((tmp_path / "store").glob("levels/*"))
+    assert path.read_text() == '{"version": 2}'
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["images/._colosseum.json", "levels/.a.json", "runs/original/colosseum/._x8-seed0.json",
+     ".trash/a/b.json",
+     "runs/.original/colosseum/x8-seed0.json",
+     "runs/original/.AppleDouble/x8-seed0.json"],
+)  # fmt: skip
+def test_hidden_files_are_no_records(whole: Results, name: str) -> None:
+    (whole.folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (whole.folder / name).write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    assert len(list(whole.images())) == len(list(whole.runs())) == 1
+    assert list(whole.levels())
+    assert whole.copies() == []
+    whole.refuse_newer()
+    (whole.folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["images/colosseum (1).json", "images/colosseum copy.json", "images/colosseum copy 2.json",
+     "images/colosseum - Kopie.json", "images/Copy of colosseum.json",
+     "runs/original/colosseum/x8-seed0~.json",
+     "runs/original copy/colosseum/x8-seed0.json", "images/colosseum.sync-conflict-20240102-030405-ABC.json"],
+)  # fmt: skip
+def test_copies_are_left_out_with_a_note(whole: Results, name: str, tmp_path: Path) -> None:
+    (whole.folder / name).parent.mkdir(parents=True, exist_ok=True)
+    for text in ('{"version": 2}', "torn"):
+        (whole.folder / name).write_text(text)
+        assert len(list(whole.images())) == len(list(whole.runs())) == 1
+        assert whole.copies() == [name]
+    notes = gather(small_study(("original",), ("colosseum",)), whole.folder.parent).notes
+    assert notes == (f"a copy by its name, left out: {name}",)
+    (whole.folder / name).unlink()
+
+
+def test_a_copied_or_hidden_profile_is_none(results: Results, tmp_path: Path) -> None:
+    for name in ("tiny copy", "tiny (2)", ".tiny"):
+        shutil.copytree(results.folder, tmp_path / name)
+    assert profiles_in(tmp_path) == ["tiny"]
 
 
 def test_names_are_as_people_write_factors() -> None:

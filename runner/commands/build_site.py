@@ -19,7 +19,7 @@ from runner.commands.options import path_option, results_option, study_option
 @click.option(
     "--check",
     is_flag=True,
-    help="Also look for dead links, invalid pages and too heavy ones; exits with 1 if there are any.",
+    help="Also look for dead links, invalid or heavy pages, missing pictures; exits with 1 if there are any.",
 )
 def build_site(study: Path, results: Path, out: Path, profile_name: str | None, check: bool) -> None:
     """Render the record as a web site."""
@@ -36,7 +36,9 @@ def build_site(study: Path, results: Path, out: Path, profile_name: str | None, 
     found = audit(out)
     for problem in found.problems:
         click.echo(problem)
-    if found.problems:
+    if report.faulty_pictures:
+        click.echo(f"pictures of the record missing or not as recorded, as noted: {report.faulty_pictures}")
+    if found.problems or report.faulty_pictures:
         sys.exit(exit_status.FAILED)
     heaviest, scripts = found.heaviest_page / 1000, found.scripts / 1000
     click.echo(f"checked: {found.pages} pages, the heaviest {heaviest:.0f} KB, scripts {scripts:.1f} KB")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +18,7 @@ from runner.publish.output.downloads import downloads
 from runner.publish.output.folder import SiteFolder, site_folder
 from runner.publish.output.pictures import all_thumbnails, copy_pictures
 from runner.publish.output.render import Renderer, static_files
+from runner.publish.words import harmless
 from runner.study.schema import Study
 
 
@@ -31,8 +34,10 @@ class SiteReport:
     not_run: int
     reused: int
     """Pictures and charts taken over from the site that was there before."""
+    faulty_pictures: int
+    """Pictures that the record names and that are missing, or not what it says."""
     notes: tuple[str, ...]
-    """What the record lacks, or has that the study no longer names."""
+    """What the record lacks, or has that is not shown: no longer in the study, or of another profile."""
 
 
 def build_site(study: Study, results_root: Path, out: Path, profile: str | None = None) -> SiteReport:
@@ -53,8 +58,16 @@ def build_site(study: Study, results_root: Path, out: Path, profile: str | None 
         failed=data.count("failed"),
         not_run=data.count("not run"),
         reused=folder.reused,
-        notes=data.notes,
+        faulty_pictures=data.faulty_pictures,
+        notes=(*data.notes, *_not_shown(data)),
     )
+
+
+def _not_shown(data: SiteData) -> Iterator[str]:
+    """A note on what a reader may look for here in vain."""
+    for name in data.profiles_elsewhere:
+        build = f"singan build-site --profile {shlex.quote(name)} --out FOLDER"
+        yield harmless(f'profile "{name}" is in the record too, and not on this site: {build}')
 
 
 def _write(data: SiteData, pages: list[Page], folder: SiteFolder) -> None:

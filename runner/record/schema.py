@@ -13,6 +13,8 @@ never imports torch: the site is rendered from here.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -32,6 +34,9 @@ _PROFILE = "profile"
 """The record that comes first."""
 
 _PUBLISHED = "published.json"
+
+_COPY = re.compile(r"[\s()~]|sync-conflict")
+"""In names that file managers and synchronised folders give to copies; no record is named so."""
 
 
 class Record(BaseModel):
@@ -231,7 +236,8 @@ class Results:
     def write(self, name: str, record: Record, pictures: Pictures | None = None) -> None:
         """Write `<name>.json` after the pictures it names; the same record gives the same bytes.
 
-        Raises `UserError` where there is no profile, which comes first: the folder was taken away meanwhile.
+        Raises `UserError` where there is no profile, which comes first: the folder was taken away meanwhile;
+        and where the record that is there is of a newer version, which must not be lost.
 
         A record that is already there word for word was written from the same work: its pictures are then not
         encoded again.
@@ -243,6 +249,7 @@ class Results:
                 right="run again: the store has what is done",
             )
         path = self.folder / f"{name}.json"
+        _refuse_newer(path)
         text = (record.model_dump_json(indent=1) + "\n").encode()
         files = {self.picture_path(file): encode for file, encode in (pictures or {}).items()}
         unchanged = path.is_file() and path.read_bytes() == text
@@ -255,6 +262,17 @@ class Results:
         """The profile's settings, or None where nothing was run."""
         path = self.folder / f"{_PROFILE}.json"
         return _read(path, ProfileRecord) if path.exists() else None
+
+    def refuse_newer(self) -> None:
+        """Raise `UserError` if a record is of a newer version: before work that could not be recorded."""
+        for path in sorted(self.folder.rglob("*.json")):
+            if _is_record(path, self.folder):
+                _refuse_newer(path)
+
+    def copies(self) -> list[str]:
+        """Names of files that by their names are somebody's copies of records, and therefore not read."""
+        names = (path.relative_to(self.folder) for path in sorted(self.folder.rglob("*.json")))
+        return [name.as_posix() for name in names if not _is_hidden(name) and _COPY.search(name.as_posix())]
 
     def images(self) -> Iterator[ImageRecord]:
         """All images, by id."""
@@ -276,8 +294,9 @@ def read_published(root: Path) -> PublishedRecord:
 
 
 def write_published(root: Path, record: PublishedRecord) -> Path:
-    """Write it beside the profiles; returns where."""
+    """Write it beside the profiles; returns where. Raises `UserError` where one of a newer version is."""
     path = root / _PUBLISHED
+    _refuse_newer(path)
     write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
     return path
 
@@ -288,12 +307,37 @@ def run_name(experiment: str, image: str, factor: float, seed: int) -> str:
 
 
 def profiles_in(root: Path) -> list[str]:
-    """Profiles with a record in a results folder, by name."""
-    return sorted(path.parent.name for path in root.glob("*/profile.json"))
+    """Profiles with a record in a results folder, by name; copies of such folders are none."""
+    return sorted(path.parent.name for path in root.glob("*/profile.json") if _is_record(path, root))
 
 
 def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[RecordType]:
-    return (_read(path, kind) for path in sorted(folder.glob(pattern)))
+    return (_read(path, kind) for path in sorted(folder.glob(pattern)) if _is_record(path, folder))
+
+
+def _is_record(path: Path, folder: Path) -> bool:
+    """Whether a file was written here, by its name: what macOS puts beside files (`._x.json`) was not."""
+    name = path.relative_to(folder)
+    return not _is_hidden(name) and not _COPY.search(name.as_posix())
+
+
+def _is_hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
+
+
+def _refuse_newer(path: Path) -> None:
+    """Refuse a record that a later version of this program wrote; what is no record at all is not meant."""
+    try:
+        whole = json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError):
+        return
+    version = whole.get("version") if isinstance(whole, dict) else None
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise UserError(
+            f"is a record of version {version}, and this program knows those up to {RECORD_VERSION}",
+            where=str(path),
+            right="use the newer singan that wrote it, or another folder of results",
+        )
 
 
 def _read(path: Path, kind: type[RecordType]) -> RecordType:
@@ -302,6 +346,7 @@ def _read(path: Path, kind: type[RecordType]) -> RecordType:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except ValidationError as error:
+        _refuse_newer(path)
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "it"
         raise UserError(

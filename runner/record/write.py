@@ -44,7 +44,8 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def record_profile(results: Results, profile: Profile) -> None:
-    """Record the profile's settings."""
+    """Record the profile's settings, before any work. Raises `UserError` if a record is a newer one."""
+    results.refuse_newer()
     results.write("profile", ProfileRecord(**profile.model_dump()))
 
 

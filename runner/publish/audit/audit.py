@@ -6,16 +6,22 @@ import posixpath
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from runner.publish.audit.markup import Address, Markup
-from runner.publish.output.folder import written_files
+from runner.publish.output.folder import is_temporary, written_files
 
 MOST_FIRST_LOAD_bytes = 1_000_000
 """Of a page with its styles, its scripts, and the pictures that are loaded at once."""
 MOST_SCRIPT_bytes = 40_000
 """Of all scripts together."""
+
+_SIGNATURES = {
+    ".png": re.compile(rb"\x89PNG\r\n\x1a\n.{4}", re.DOTALL),
+    ".webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
+"""The first 12 bytes of pictures."""
 
 _FOREIGN_IN_CODE = re.compile(r"@import|url\(|https?://", re.IGNORECASE)
 """What a style sheet or a script would load something by; neither has to."""
@@ -46,6 +52,7 @@ class _Audit:
         ours = sorted(written_files(folder))
         self._lost = [name for name in ours if name not in self._files]
         self._pages = {name: self._read(name) for name in ours if _is(name, ".html") and name in self._files}
+        self._pictures = [name for name in ours if _is(name, *_SIGNATURES) and name in self._files]
         self._code = [name for name in ours if _is(name, ".css", ".js") and name in self._files]
 
     def _read(self, name: str) -> Markup:
@@ -61,6 +68,7 @@ class _Audit:
             ]
             if weights[name] > MOST_FIRST_LOAD_bytes:
                 problems.append(f"{name}: loads {_kilobytes(weights[name])} at once")
+        problems += [f"{name}: is no picture" for name in self._pictures if not self._is_picture(name)]
         problems += [f"{name}: names something to load" for name in self._code if self._loads(name)]
         scripts = sum(self._files[name] for name in self._code if _is(name, ".js"))
         if scripts > MOST_SCRIPT_bytes:
@@ -102,12 +110,18 @@ class _Audit:
     def _size(self, text: str, page: str) -> int:
         return self._files.get(_target(text, page), 0)
 
+    def _is_picture(self, name: str) -> bool:
+        """Whether a file begins as its kind does; a Git LFS pointer, say, does not."""
+        with (self._folder / name).open("rb") as file:
+            return _SIGNATURES[PurePosixPath(name).suffix].fullmatch(file.read(12)) is not None
+
     def _loads(self, name: str) -> bool:
         return bool(_FOREIGN_IN_CODE.search((self._folder / name).read_text(encoding="utf-8")))
 
 
 def _present(folder: Path) -> Collection[str]:
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in names if not is_temporary(name)]
 
 
 def _is(name: str, *suffixes: str) -> bool:

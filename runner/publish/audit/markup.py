@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Literal
 
+from runner.publish.words import harmless
+
 VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
@@ -145,6 +147,7 @@ class Markup(HTMLParser):
         self.ids: set[str] = set()
         self._references: list[tuple[str, int]] = []
         self._open: list[str] = []
+        self._forbidden(text)
         self.feed(text)
         self.close()
         if self._open:
@@ -155,6 +158,14 @@ class Markup(HTMLParser):
 
     def _wrong(self, what: str, line: int | None = None) -> None:
         self.problems.append(f"line {line or self.getpos()[0]}: {what}")
+
+    def _forbidden(self, text: str) -> None:
+        """Characters that no page may hold, escaped or not."""
+        for number, line in enumerate(text.split("\n"), 1):
+            shown = harmless(line)
+            if shown != line:
+                first = next(there for there, seen in zip(line, shown, strict=True) if there != seen)
+                self._wrong(f"the character U+{ord(first):04X}", number)
 
     # Nesting
 

@@ -13,6 +13,9 @@ from runner.publish.data.model import PictureFile, Slot
 from runner.record.schema import Picture, Results
 from singan.errors import UserError
 
+_LFS_POINTER = b"version https://git-lfs.github.com/"
+"""How a file begins that Git LFS has not fetched yet."""
+
 _SUFFIXES = {"WEBP": ".webp", "PNG": ".png"}
 
 
@@ -23,6 +26,11 @@ class Inspector:
         self._results = results
         self._notes = notes
         self._seen: dict[Picture, PictureFile | str] = {}
+
+    @property
+    def faulty(self) -> int:
+        """How many pictures that the record names are missing, or not what it says."""
+        return sum(isinstance(found, str) for found in self._seen.values())
 
     def slot(self, picture: Picture | None, otherwise: str, stand_in: str | None) -> Slot:
         """The place of a picture; `otherwise` stands there when the record names none."""
@@ -48,6 +56,8 @@ class Inspector:
 
 
 def _checked(path: Path, data: bytes, picture: Picture) -> PictureFile | str:
+    if data.startswith(_LFS_POINTER):
+        return f"picture not fetched (a Git LFS pointer; git lfs pull fetches it): {picture.file}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)

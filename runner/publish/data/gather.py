@@ -28,7 +28,7 @@ from runner.publish.data.timing import (
     processor_seconds,
     trained,
 )
-from runner.publish.words import differences, machine_words
+from runner.publish.words import differences, harmless, machine_words
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
@@ -91,6 +91,7 @@ class _Gathering:
         self.study = study
         self.profile = profile
         self.profiles_present = profiles_present
+        self.shown_profile = results.folder.name
         self.notes: list[str] = []
         self.inspector = Inspector(results, self.notes)
         self.image_records = {record.id: record for record in results.images()}
@@ -101,6 +102,7 @@ class _Gathering:
         self.published_pictures = tuple(self._published_pictures(read_published(results.folder.parent)))
         self.users = _users_of_levels(self.runs)
         self._note_unknown_images()
+        self.notes += [f"a copy by its name, left out: {name}" for name in results.copies()]
 
     def site_data(self) -> SiteData:
         images = tuple(self._image(image) for image in self.shown.values())
@@ -115,11 +117,13 @@ class _Gathering:
             study=self.study,
             profile=self.profile,
             profiles_present=self.profiles_present,
+            profiles_elsewhere=tuple(name for name in self.profiles_present if name != self.shown_profile),
             images=images,
             groups=groups,
             machines=tuple(sorted({machine_words(provenance) for provenance in work})),
             finished=tuple(dict.fromkeys((days[0], days[-1]))) if days else (),
-            notes=tuple(dict.fromkeys(self.notes)),
+            faulty_pictures=self.inspector.faulty,
+            notes=tuple(dict.fromkeys(map(harmless, self.notes))),  # (a terminal shows them too)
             noise_floor=self.floor,
             published_pictures=self.published_pictures,
         )

@@ -179,11 +179,15 @@ class SiteData:
     study: Study
     profile: ProfileRecord
     profiles_present: tuple[str, ...]
+    profiles_elsewhere: tuple[str, ...]
+    """Those of them that are not shown here: each needs a site of its own."""
     images: tuple[ImageData, ...]
     groups: tuple[GroupData, ...]
     machines: tuple[str, ...]
     finished: tuple[str, ...]
     """Days of the first and the last finished work, UTC; one day when they are equal, none without work."""
+    faulty_pictures: int
+    """How many pictures that the record names are missing, or not what it says; the notes say which."""
     notes: tuple[str, ...]
     """What the record lacks or has too much of, one line each."""
     noise_floor: NoiseFloor | None

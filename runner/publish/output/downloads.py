@@ -11,6 +11,7 @@ from typing import Any
 
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.data.model import Cell, Run, SiteData
+from runner.publish.words import harmless
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -123,5 +124,7 @@ def _csv(rows: Iterable[Row]) -> bytes:
 
 
 def _inert(value: str | float | None) -> str | float | None:
-    """Text that a spreadsheet would take for a formula, with an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    """Text that a spreadsheet would take for a formula, with an apostrophe before it, and nothing to obey."""
+    if not isinstance(value, str):
+        return value
+    return harmless(f"'{value}" if value.startswith(_FORMULA_STARTS) else value)

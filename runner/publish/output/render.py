@@ -1,4 +1,7 @@
-"""Pages become HTML: templates, strict about what they use, escaping everything."""
+"""Pages become HTML: templates, strict about what they use, escaping everything.
+
+What no page may hold even escaped, control characters, is replaced in the finished page: there none escapes.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Renderer:
     def html(self, page: Page) -> bytes:
         """The page's file."""
         template = self._environment.get_template(f"pages/{page.template}")
-        return template.render(page=page, root=page.root).encode()
+        return words.harmless(template.render(page=page, root=page.root)).encode()
 
 
 def static_files() -> Iterator[tuple[str, bytes]]:
