@@ -12,7 +12,7 @@ from benchmarks.as_published import AsPublished
 from benchmarks.measuring import show
 from benchmarks.training import STUDY, study_images
 from runner.execution.executor import Execution
-from runner.execution.resources import Workplace, choose_device, choose_jobs
+from runner.execution.resources import Resources, choose_device, choose_jobs
 from runner.planning.plan import Plan, make_plan
 from runner.progress import PlainProgress
 from runner.record.schema import Results
@@ -25,7 +25,7 @@ class _Silent(PlainProgress):
         """Nothing."""
 
 
-class _AsPublished(Workplace):
+class _AsPublished(Resources):
     def make_engine(self) -> AsPublished:
         """The published loop's costs."""
         return AsPublished()
@@ -46,12 +46,12 @@ def run(quick: bool) -> None:
     seconds = {"as published": sum(_time(one, _AsPublished(device, engine="plain")) for one in each)}
     threads = torch.get_num_threads()
     for jobs in dict.fromkeys((1, choose_jobs(None, device))):
-        seconds[f"{jobs} at a time"] = _time(plan, Workplace(device, jobs=jobs))
+        seconds[f"{jobs} at a time"] = _time(plan, Resources(device, jobs=jobs))
         torch.set_num_threads(threads)
     show(f"{len(plan.runs)} runs, {len(plan.levels)} levels", seconds)
 
 
-def _time(plan: Plan, place: Workplace) -> float:
+def _time(plan: Plan, place: Resources) -> float:
     images = study_images()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "store")

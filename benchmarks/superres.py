@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.measuring import alone
 from benchmarks.training import pyramid_below, study_images
-from runner.execution.resources import Workplace, choose_device
+from runner.execution.resources import Resources, choose_device
 from singan.geometry import pyramid_geometry, sr_output_size, sr_steps, step_ratio
 from singan.pyramid import TrainedLevel
 from singan.randomness import level_noise, stream
@@ -39,7 +39,7 @@ def run(quick: bool) -> None:
 
 def enlarge(name: str, folded: bool) -> tuple[float, torch.Tensor]:
     """Seconds and result, in [-1, 1]."""
-    Workplace(engine="plain").settle()  # all threads
+    Resources(engine="plain").settle()  # all threads
     device, image = choose_device("auto"), study_images()[name]
     pyramid = pyramid_below(image, pyramid_geometry(image.size, FACTOR).last + 1, device)
     noise = stream(0, "benchmark", device=device)

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.as_published import AsPublished
 from benchmarks.measuring import alone, best_of, show
-from runner.execution.resources import ENGINES, EngineName, Workplace, choose_device
+from runner.execution.resources import ENGINES, EngineName, Resources, choose_device
 from runner.images.load import LoadedImage, load_images
 from runner.study.schema import load_study
 from singan.engines.batched import BatchedEngine
@@ -51,7 +51,7 @@ def run(quick: bool) -> None:
     On a CPU with one thread, as each process of `--jobs auto` has; then the last levels with all threads.
     """
     device = choose_device("auto")
-    Workplace(device, engine="plain").settle()
+    Resources(device, engine="plain").settle()
     images, rounds = study_images(), 1 if quick else 4
     if quick:
         images = {"colosseum": images["colosseum"]}
@@ -114,7 +114,7 @@ def _show_memory(name: str) -> None:
 
 def _train_last(name: str, engine: EngineName, threads: int) -> None:
     image = study_images()[name]
-    Workplace(engine="plain").settle()
+    Resources(engine="plain").settle()
     torch.set_num_threads(threads)
     pyramid = pyramid_below(image, pyramid_geometry(image.size, 8).last, torch.device("cpu"))
     inputs: LevelInputs = prepare_inputs(pyramid, TASK)

@@ -113,7 +113,7 @@ class EpochReport(NamedTuple):
     losses: Tensor
 
 
-class Supervisor:
+class TrainingCallback:
     """Watches over a training. This one lets it run; others show it, keep it for later, or stop it."""
 
     def restore(self, state: LevelState, history: LevelHistory) -> None:
@@ -135,13 +135,13 @@ class InterruptedTrainingError(Exception):
 
 
 def train_level(
-    pyramid: Pyramid, task: LevelTask, engine: Engine, supervisor: Supervisor | None = None
+    pyramid: Pyramid, task: LevelTask, engine: Engine, supervisor: TrainingCallback | None = None
 ) -> tuple[TrainedLevel, LevelHistory]:
     """Train the pyramid's next level.
 
     Raises `UserError` when a loss stops being finite, `InterruptedTrainingError` when `supervisor` stops it.
     """
-    supervisor = supervisor or Supervisor()
+    supervisor = supervisor or TrainingCallback()
     inputs, state, history = prepare_inputs(pyramid, task), prepare_state(pyramid, task), LevelHistory()
     supervisor.restore(state, history)
     is_last = inputs.level == pyramid.geometry.last

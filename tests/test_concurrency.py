@@ -9,7 +9,7 @@ import torch
 
 from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution
-from runner.execution.resources import Workplace
+from runner.execution.resources import Resources
 from runner.progress import PlainProgress
 from runner.record.schema import Results
 from runner.store.maintenance import verify
@@ -21,7 +21,7 @@ def _work(study: Path, folder: Path, name: str) -> None:
     store = Store(folder / "store")
     store.prepare()
     tiny = TinyStudy(study)
-    execution = Execution(tiny.plan(), tiny.images, store, Workplace(), PlainProgress())
+    execution = Execution(tiny.plan(), tiny.images, store, Resources(), PlainProgress())
     outcome = execution.run_all(Results(folder / "results", "tiny"), str)
     (folder / f"{name}.trained").write_text(f"{outcome.done} {outcome.trained}", encoding="utf-8")
 

@@ -9,8 +9,8 @@ import pytest
 
 from helpers.tiny_study import TinyStudy
 from runner.execution.estimate import estimate, makespan
-from runner.execution.pool import urgencies
-from runner.execution.resources import Workplace
+from runner.execution.pool import critical_paths
+from runner.execution.resources import Resources
 from runner.execution.task import Task, pending_tasks, tasks_of
 from runner.planning.plan import Plan
 from runner.store.store import Store
@@ -30,7 +30,7 @@ def chains(tasks: dict[str, Task], seconds: dict[str, float]) -> float:
 
 def test_everything_pending_is_estimated(plan: Plan, tmp_path: Path) -> None:
     pending = pending_tasks(plan, Store(tmp_path / "none"))
-    found = estimate(plan, pending, Workplace())
+    found = estimate(plan, pending, Resources())
     assert found.tasks.keys() == pending.keys()
     assert all(seconds > 0 for seconds in found.tasks.values())
     assert found.total == pytest.approx(sum(found.tasks.values()))
@@ -44,10 +44,10 @@ def test_processes_finish_within_the_bounds_of_list_scheduling(seed: int, plan: 
     seconds = {key: chance.uniform(0.1, 100) for key in tasks}
     jobs = chance.randint(1, 6)
     work, longest = sum(seconds.values()), chains(tasks, seconds)
-    total = makespan(tasks, seconds, urgencies(plan), jobs)
+    total = makespan(tasks, seconds, critical_paths(plan), jobs)
     assert max(longest, work / jobs) <= total * (1 + 1e-9)
     assert total <= (work / jobs + longest) * (1 + 1e-9)
 
 
 def test_nothing_takes_no_time(plan: Plan) -> None:
-    assert makespan({}, {}, urgencies(plan), 2) == 0
+    assert makespan({}, {}, critical_paths(plan), 2) == 0

@@ -18,7 +18,7 @@ import torch
 from helpers.shell import STUDY, TINY, Shell
 from helpers.tiny_study import TinyStudy
 from runner.commands import exit_status
-from runner.execution.pool import Crew
+from runner.execution.pool import WorkerPool
 from runner.execution.task import News
 from runner.record.schema import Results, RunRecord
 from runner.store.maintenance import rubbish, verify
@@ -283,15 +283,15 @@ def test_a_store_that_vanishes_ends_in_one_line_and_no_half_store_is_left_in_its
 def test_a_store_that_vanishes_under_several_processes_ends_in_one_line_too(
     singan: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hear = Crew._hear
+    hear = WorkerPool._hear
 
-    def hear_and_lose_the_store(self: Crew, worker: Any, news: News) -> None:
+    def hear_and_lose_the_store(self: WorkerPool, worker: Any, news: News) -> None:
         hear(self, worker, news)
         if self.finished:
             shutil.rmtree(tmp_path / "store", ignore_errors=True)
 
     with monkeypatch.context() as broken:
-        broken.setattr(Crew, "_hear", hear_and_lose_the_store)
+        broken.setattr(WorkerPool, "_hear", hear_and_lose_the_store)
         status, _, err = singan(*ORIGINAL, "--jobs", "2")
     assert status == exit_status.USAGE
     assert err == "singan: store: the store has gone; bring it back, and run again\n"

@@ -25,7 +25,7 @@ from singan.level import (
     LevelInputs,
     LevelState,
     LevelTask,
-    Supervisor,
+    TrainingCallback,
     prepare_inputs,
     prepare_state,
     train_level,
@@ -58,7 +58,7 @@ class ScriptedEngine:
         return EpochResult(losses, inputs.real)
 
 
-class Notebook(Supervisor):
+class Notebook(TrainingCallback):
     """Remembers what it was told; stops the training after the given epochs and restores what it kept."""
 
     def __init__(self, *stop_after: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from helpers.store import PROVENANCE
 from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution
-from runner.execution.resources import Workplace
+from runner.execution.resources import Resources
 from runner.images.load import LoadedImage
 from runner.metrics.evaluate import Metrics, evaluate
 from runner.planning.plan import Run
@@ -46,7 +46,7 @@ def finished(tiny_study: TinyStudy, store: Store, tmp_path: Path) -> tuple[Run, 
     plan = tiny_study.plan("original")
     run = plan.runs[1]
     images = tiny_study.images
-    execution = Execution(plan, images, store, Workplace(), PlainProgress())
+    execution = Execution(plan, images, store, Resources(), PlainProgress())
     assert execution.carry_out(run) is None
     return run, images[run.image]
 
@@ -91,7 +91,7 @@ def test_a_damaged_picture_is_set_aside_and_made_again(
     plan, images = tiny_study.plan("original"), tiny_study.images
 
     def run_all() -> int:
-        execution = Execution(plan, images, store, Workplace(), PlainProgress())
+        execution = Execution(plan, images, store, Resources(), PlainProgress())
         return execution.run_all(Results(tmp_path / "results", "tiny"), str).done
 
     assert run_all() == 2

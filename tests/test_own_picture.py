@@ -16,9 +16,9 @@ from helpers import pictures
 from helpers.official_folders import trained_pyramid
 from helpers.shell import STUDY, TINY, Shell
 from runner.execution.own_picture import check_output
-from runner.execution.resources import Workplace
+from runner.execution.resources import Resources
 from runner.official.format import write_official
-from runner.official.trained_folder import Foreign
+from runner.official.trained_folder import TrainedFolder
 from runner.progress import PlainProgress
 from singan.engines.batched import BatchedEngine
 from singan.errors import UserError
@@ -159,9 +159,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(kind, name, noted)
 
     noting(PlainProgress, "begin", "work")
-    noting(Workplace, "settle", "settle")
+    noting(Resources, "settle", "settle")
     noting(BatchedEngine, "train_epoch", "train")
-    noting(Foreign, "enlarge", "enlarge")
+    noting(TrainedFolder, "enlarge", "enlarge")
     return order
 
 

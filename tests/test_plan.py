@@ -187,7 +187,7 @@ def test_draws_share_the_weights_and_leave_the_first_picture_as_it_is(tiny_study
     once, thrice = (tiny_study.plan("original", draws=draws).runs[0] for draws in (1, 3))
     assert thrice.output == once.output
     assert len({draw.key for draw in thrice.draws}) == 3
-    assert {draw.top for draw in thrice.draws} == {once.output.top}
+    assert {draw.last_level_key for draw in thrice.draws} == {once.output.last_level_key}
 
 
 def test_the_studys_runs_at_paper_keep_their_keys() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution, Outcome
-from runner.execution.pool import Crew, urgencies
-from runner.execution.resources import Workplace
+from runner.execution.pool import WorkerPool, critical_paths
+from runner.execution.resources import Resources
 from runner.execution.task import tasks_of
 from runner.planning.plan import Plan, Run
 from runner.progress import PlainProgress
@@ -24,7 +24,7 @@ from runner.store.store import Store
 def run(tiny: TinyStudy, folder: Path, jobs: int, plan: Plan | None = None) -> tuple[Outcome, Results, Store]:
     results, store = Results(folder / "results", "tiny"), Store(folder / "store")
     store.prepare()
-    execution = Execution(plan or tiny.plan(), tiny.images, store, Workplace(jobs=jobs), PlainProgress())
+    execution = Execution(plan or tiny.plan(), tiny.images, store, Resources(jobs=jobs), PlainProgress())
     return execution.run_all(results, command), results, store
 
 
@@ -53,11 +53,11 @@ class Killer(PlainProgress):
 
     def __init__(self) -> None:
         super().__init__()
-        self.crew: Crew | None = None
+        self.pool: WorkerPool | None = None
         self.killed = 0
 
     def wants_update(self) -> bool:
-        busy = [worker for worker in self.crew._workers if worker.task] if self.crew else []
+        busy = [worker for worker in self.pool._workers if worker.task] if self.pool else []
         if busy and not self.killed:
             pid = busy[0].process.pid
             assert pid is not None
@@ -67,39 +67,39 @@ class Killer(PlainProgress):
 
 
 @pytest.fixture
-def crew(tiny_study: TinyStudy, tmp_path: Path) -> Iterator[Crew]:
+def pool(tiny_study: TinyStudy, tmp_path: Path) -> Iterator[WorkerPool]:
     store = Store(tmp_path / "store")
     store.prepare()
     plan, progress = tiny_study.plan(), Killer()
-    made = Crew(plan, tiny_study.images, store, Workplace(jobs=2), progress, threading.Event())
+    made = WorkerPool(plan, tiny_study.images, store, Resources(jobs=2), progress, threading.Event())
     made.begin(tasks_of(plan))
     yield made
     made.kill()
 
 
-def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(crew: Crew) -> None:
-    assert isinstance(crew.progress, Killer)
-    crew.progress.crew = crew
-    for one in crew.plan.runs:
-        crew.wait_for(one)
-    assert crew.progress.killed
-    assert set(crew.failures.values()) == {"its process died (SIGKILL)"}
-    everything = set(tasks_of(crew.plan))
-    assert crew.finished | crew.failures.keys() == everything
-    assert crew.finished, "the others went on"
+def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(pool: WorkerPool) -> None:
+    assert isinstance(pool.progress, Killer)
+    pool.progress.pool = pool
+    for one in pool.plan.runs:
+        pool.wait_for(one)
+    assert pool.progress.killed
+    assert set(pool.failures.values()) == {"its process died (SIGKILL)"}
+    everything = set(tasks_of(pool.plan))
+    assert pool.finished | pool.failures.keys() == everything
+    assert pool.finished, "the others went on"
 
 
-def test_a_crew_that_is_asked_to_stop_keeps_what_it_has(crew: Crew) -> None:
-    crew.interrupt.set()
-    crew.wait_for(crew.plan.runs[0])
-    crew.dismiss()
-    assert not crew.finished
-    assert all(not worker.process.is_alive() for worker in crew._workers)
+def test_a_crew_that_is_asked_to_stop_keeps_what_it_has(pool: WorkerPool) -> None:
+    pool.interrupt.set()
+    pool.wait_for(pool.plan.runs[0])
+    pool.dismiss()
+    assert not pool.finished
+    assert all(not worker.process.is_alive() for worker in pool._workers)
 
 
 def test_the_longest_chain_of_work_comes_first(tiny_study: TinyStudy) -> None:
     plan = tiny_study.plan()
-    found = urgencies(plan)
+    found = critical_paths(plan)
     assert found.keys() == tasks_of(plan).keys()
     for one in plan.runs:
         chain = [plan.levels[key].cost for key in one.levels] + [one.output.cost]

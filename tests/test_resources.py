@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from runner.execution import machine, resources
-from runner.execution.resources import Workplace, choose_device, choose_engine, choose_jobs, provenance
+from runner.execution.resources import Resources, choose_device, choose_engine, choose_jobs, provenance
 from singan.errors import UserError
 
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
@@ -87,7 +87,7 @@ def test_an_engine_asked_for_is_taken(name: resources.EngineChoice, device: torc
 
 def test_every_engine_can_be_made() -> None:
     for name, kind in resources.ENGINES.items():
-        assert isinstance(Workplace(engine=name).make_engine(), kind)  # type: ignore[arg-type]
+        assert isinstance(Resources(engine=name).make_engine(), kind)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("device", [CPU, CUDA, MPS])
@@ -124,14 +124,14 @@ def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("two_gpus")
 def test_processes_take_the_gpus_in_turn() -> None:
-    place = Workplace(CUDA, "graph", jobs=4)
+    place = Resources(CUDA, "graph", jobs=4)
     assert [place.of_worker(index).device.index for index in range(4)] == [0, 1, 0, 1]
     assert place.of_worker(1).engine == "graph"
     assert place.of_worker(1).jobs == 4
 
 
 def test_on_the_cpu_all_processes_have_the_same_place() -> None:
-    place = Workplace(jobs=2)
+    place = Resources(jobs=2)
     assert place.of_worker(1) is place
 
 
@@ -139,7 +139,7 @@ def test_on_the_cpu_all_processes_have_the_same_place() -> None:
 @pytest.mark.parametrize(("jobs", "left"), [(1, 8), (2, 4), (4, 2), (9, 1)])
 def test_a_process_settles_for_its_share_of_the_threads(jobs: int, left: int) -> None:
     torch.set_num_threads(8)
-    Workplace(engine="plain", jobs=jobs).settle()
+    Resources(engine="plain", jobs=jobs).settle()
     assert torch.get_num_threads() == left
     assert not torch.backends.cudnn.allow_tf32
 
@@ -151,7 +151,7 @@ def test_one_thread_with_compiled_loops_is_taken_for_two_without(
 ) -> None:
     monkeypatch.setattr("singan.kernels.jit.is_available", lambda: has_numba)
     torch.set_num_threads(threads)
-    Workplace().settle()
+    Resources().settle()
     assert torch.get_num_threads() == left
 
 
@@ -174,7 +174,7 @@ def test_keeping_freed_memory_is_for_linux_and_never_fails(
 @pytest.mark.usefixtures("threads")
 def test_provenance_says_what_the_work_was_done_with() -> None:
     torch.set_num_threads(1)
-    said = provenance(Workplace(engine="batched", jobs=2))
+    said = provenance(Resources(engine="batched", jobs=2))
     assert (said.device, said.jobs, said.threads) == ("cpu", 2, 1)
     assert said.engine.startswith("batched")
     assert said.torch == torch.__version__
@@ -183,7 +183,7 @@ def test_provenance_says_what_the_work_was_done_with() -> None:
 
 @pytest.mark.usefixtures("two_gpus")
 def test_provenance_names_the_gpu() -> None:
-    said = provenance(Workplace(CUDA, "graph"))
+    said = provenance(Resources(CUDA, "graph"))
     assert (said.machine, said.device, said.engine) == ("A GPU", "cuda", "graph")
 
 

@@ -17,7 +17,7 @@ import torch
 from helpers.tiny import tiny_pyramid
 from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution
-from runner.execution.resources import Workplace
+from runner.execution.resources import Resources
 from runner.progress import PlainProgress
 from runner.record.schema import Results
 from runner.store.store import HISTORY, WEIGHTS, Store
@@ -30,7 +30,7 @@ from singan.level import (
     LevelHistory,
     LevelState,
     LevelTask,
-    Supervisor,
+    TrainingCallback,
     prepare_state,
     train_level,
 )
@@ -44,7 +44,7 @@ TASK = LevelTask(LevelFeed(), StopRule(), SETTINGS, 0, "picture")
 KILLS = 20
 
 
-class Desk(Supervisor):
+class Desk(TrainingCallback):
     """Keeps a training in memory, and stops it after some epochs."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ def _work(study: Path, folder: Path, die_at_write: int | None) -> None:
     store = Store(folder / "store")
     store.prepare()
     tiny = TinyStudy(study)
-    execution = Execution(tiny.plan(), tiny.images, store, Workplace(), PlainProgress())
+    execution = Execution(tiny.plan(), tiny.images, store, Resources(), PlainProgress())
     execution.run_all(Results(folder / "results", "tiny"), str)
 
 

@@ -67,6 +67,6 @@ def import_official(
     with showing_progress() as progress:
         imported = take_over(request, results, Store(store), choose_device(device), progress, progress.say)
     click.echo(
-        f"{imported.foreign.name}: {len(imported.run.levels)} levels imported as {imported.run}, "
+        f"{imported.trained.name}: {len(imported.run.levels)} levels imported as {imported.run}, "
         f"profile {profile_name}; recorded in {imported.record}"
     )

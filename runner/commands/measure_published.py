@@ -23,12 +23,12 @@ def measure_published(study: Path, store: Path, results: Path) -> None:
     """
     from functools import partial
 
-    from runner.execution.resources import Workplace, provenance
+    from runner.execution.resources import Resources, provenance
     from runner.record.measure_published import measure_published as measure
     from runner.store.store import Store
     from runner.study.schema import load_study
 
-    found = measure(load_study(study), results, Store(store), partial(provenance, Workplace()), click.echo)
+    found = measure(load_study(study), results, Store(store), partial(provenance, Resources()), click.echo)
     click.echo(f"{found.named - found.failed} of {found.named} pictures measured; recorded in {found.record}")
     if found.failed:
         sys.exit(exit_status.FAILED)

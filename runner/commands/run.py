@@ -82,12 +82,12 @@ def run(
 
     from runner.execution.executor import Execution
     from runner.execution.interrupt import interruptible
-    from runner.execution.resources import Workplace, choose_device, choose_engine, choose_jobs
+    from runner.execution.resources import Resources, choose_device, choose_engine, choose_jobs
     from runner.progress import showing_progress
     from runner.record.schema import Results
 
     chosen = choose_device(device)
-    place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
+    place = Resources(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
     with showing_progress() as progress, interruptible(progress.say, time_limit_s) as interrupt:
         execution = Execution(plan, request.pictures, opened, place, progress, force, interrupt)
         outcome = execution.run_all(Results(results, plan.profile.id), request.command)
@@ -125,12 +125,12 @@ def _print_estimate(
     force: bool,
 ) -> None:
     from runner.execution.estimate import estimate
-    from runner.execution.resources import Workplace, choose_device, choose_engine, choose_jobs
+    from runner.execution.resources import Resources, choose_device, choose_engine, choose_jobs
     from runner.execution.task import pending_tasks
     from runner.progress import duration
 
     chosen = choose_device(device)
-    place = Workplace(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
+    place = Resources(chosen, choose_engine(engine, chosen), choose_jobs(jobs, chosen))
     found = estimate(plan, pending_tasks(plan, store, force=force), place)
     click.echo(
         f"about {duration(found.total)} with {place.jobs} at a time on {chosen}: "

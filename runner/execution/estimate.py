@@ -2,7 +2,7 @@
 
 An epoch's time is that of its steps, which depends on size and width alone, and that of its adversarial
 inputs, which depends on the feed and on all levels below. Both are measured, in as many processes at once as
-will work side by side later; then the plan is played through, task by task, as the crew would.
+will work side by side later; then the plan is played through, task by task, as the pool would.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import torch
 
-from runner.execution.pool import urgencies
-from runner.execution.resources import Workplace
+from runner.execution.pool import critical_paths
+from runner.execution.resources import Resources
 from runner.execution.task import Task
 from runner.planning.plan import LevelTraining, Plan, SuperResolution
 from singan.feeds import adversarial_inputs
@@ -49,7 +49,7 @@ class Estimate:
     """What no number of processes can do in less."""
 
 
-def estimate(plan: Plan, pending: Mapping[str, Task], place: Workplace) -> Estimate:
+def estimate(plan: Plan, pending: Mapping[str, Task], place: Resources) -> Estimate:
     """Try and predict what is left of a plan. Takes a few epochs of each distinct level."""
     chains = _chains(plan, pending)
     with ProcessPoolExecutor(place.jobs, multiprocessing.get_context("spawn")) as pool:
@@ -57,7 +57,9 @@ def estimate(plan: Plan, pending: Mapping[str, Task], place: Workplace) -> Estim
         found = [worker.result() for worker in workers]
     seconds = {key: statistics.fmean(times[key] for times in found) for key in found[0]}
     tasks = {key: _duration(task, plan, seconds) for key, task in pending.items()}
-    return Estimate(tasks, makespan(pending, tasks, urgencies(plan), place.jobs), _longest(pending, tasks))
+    return Estimate(
+        tasks, makespan(pending, tasks, critical_paths(plan), place.jobs), _longest(pending, tasks)
+    )
 
 
 def _chains(plan: Plan, pending: Mapping[str, Task]) -> list[Chain]:
@@ -72,7 +74,7 @@ def _chains(plan: Plan, pending: Mapping[str, Task]) -> list[Chain]:
     return chains
 
 
-def time_levels(chains: Sequence[Chain], place: Workplace) -> dict[str, float]:
+def time_levels(chains: Sequence[Chain], place: Resources) -> dict[str, float]:
     """Seconds of an epoch by key of a level, and of a pixel's enlargement by `sr <key>` of a last one."""
     place.settle()
     steps: dict[tuple[object, ...], float] = {}
@@ -109,7 +111,7 @@ def _untrained(level: LevelTraining, pyramid: Pyramid) -> TrainedLevel:
     return TrainedLevel(state.generator, state.discriminator, 0.1, state.anchor_noise)
 
 
-def _time_steps(level: LevelTraining, pyramid: Pyramid, place: Workplace) -> float:
+def _time_steps(level: LevelTraining, pyramid: Pyramid, place: Resources) -> float:
     """An epoch whose adversarial inputs cost nothing worth mentioning: those of the last level below."""
     task = _task(level, LevelFeed(adversarial="real_train"))
     inputs, state, engine = prepare_inputs(pyramid, task), prepare_state(pyramid, task), place.make_engine()
@@ -156,9 +158,10 @@ def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
     what = task.what
     if isinstance(what, SuperResolution):
         pixels = sum(
-            size.height * size.width for size in sr_step_sizes(plan.levels[what.top].size, what.factor)
+            size.height * size.width
+            for size in sr_step_sizes(plan.levels[what.last_level_key].size, what.factor)
         )
-        return seconds[f"sr {what.top}"] * pixels
+        return seconds[f"sr {what.last_level_key}"] * pixels
     return seconds[what.key] * _expected_epochs(what)
 
 
@@ -172,7 +175,7 @@ def _expected_epochs(level: LevelTraining) -> int:
 
 
 def makespan(
-    tasks: Mapping[str, Task], seconds: Mapping[str, float], urgency: Mapping[str, float], jobs: int
+    tasks: Mapping[str, Task], seconds: Mapping[str, float], critical_path: Mapping[str, float], jobs: int
 ) -> float:
     """Seconds until all is done, if each process takes the most urgent task that is ready."""
     waiting = dict(tasks)
@@ -180,7 +183,7 @@ def makespan(
     now, unfinished = 0.0, set(tasks)
     while waiting or running:
         ready = [key for key, task in waiting.items() if task.below not in unfinished]
-        for key in sorted(ready, key=lambda key: -urgency[key])[: jobs - len(running)]:
+        for key in sorted(ready, key=lambda key: -critical_path[key])[: jobs - len(running)]:
             heapq.heappush(running, (now + seconds[key], key))
             del waiting[key]
         now, done = heapq.heappop(running)

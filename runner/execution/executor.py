@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from runner.execution.pool import Crew, working
-from runner.execution.resources import Workplace, provenance
+from runner.execution.pool import WorkerPool, working
+from runner.execution.resources import Resources, provenance
 from runner.execution.task import failure_words, pending_tasks
 from runner.execution.worker import super_resolve_task, train_task
 from runner.images.load import LoadedImage
@@ -45,7 +45,7 @@ class Execution:
     plan: Plan
     images: Mapping[str, LoadedImage]
     store: Store
-    place: Workplace
+    place: Resources
     progress: Progress
     force: bool = False
     """Do finished work again."""
@@ -58,7 +58,7 @@ class Execution:
     """Reasons by the key of what failed."""
     _fresh: set[str] = field(default_factory=set)
     """Keys of the work done here, which `force` need not do twice."""
-    _crew: Crew | None = None
+    _pool: WorkerPool | None = None
     _has_begun: bool = False
 
     def run_all(self, results: Results, command_of: Callable[[Run], str]) -> Outcome:
@@ -71,7 +71,7 @@ class Execution:
         if measuring.niqe_parameters is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
         self._begin()
-        with self._crew_at_work():
+        with self._pool_at_work():
             self._run_each(results, command_of, measuring)
         return self.outcome
 
@@ -103,24 +103,24 @@ class Execution:
             self._note(run, reason)
 
     @contextmanager
-    def _crew_at_work(self) -> Iterator[None]:
+    def _pool_at_work(self) -> Iterator[None]:
         """Other processes work ahead in here, if there are to be several and more than one thing to do."""
         tasks = pending_tasks(self.plan, self.store, force=self.force)
         if self.place.jobs == 1 or len(tasks) < 2:
             yield
             return
-        crew = Crew(self.plan, self.images, self.store, self.place, self.progress, self.interrupt)
-        crew.begin(tasks)
-        with working(crew):
-            self._crew = crew
+        pool = WorkerPool(self.plan, self.images, self.store, self.place, self.progress, self.interrupt)
+        pool.begin(tasks)
+        with working(pool):
+            self._pool = pool
             yield
 
-    def _wait_for_crew(self, run: Run) -> None:
-        if self._crew is not None:
-            self._crew.wait_for(run)
-            self._failed |= self._crew.failures
-            self._fresh.update(self._crew.finished)
-            self.outcome.trained = len(self._crew.finished & self.plan.levels.keys())
+    def _wait_for_pool(self, run: Run) -> None:
+        if self._pool is not None:
+            self._pool.wait_for(run)
+            self._failed |= self._pool.failures
+            self._fresh.update(self._pool.finished)
+            self.outcome.trained = len(self._pool.finished & self.plan.levels.keys())
 
     def carry_out(self, run: Run, record: Callable[[], None] | None = None) -> str | None:
         """Get a run's levels and picture into the store, and record them; the reason if that fails.
@@ -130,7 +130,7 @@ class Execution:
         self._begin()
         for _ in range(_MAX_REPAIRS):
             try:
-                self._wait_for_crew(run)
+                self._wait_for_pool(run)
                 for key in run.levels:
                     self._ensure_level(run, self.plan.levels[key])
                 for draw in run.draws:
@@ -189,7 +189,7 @@ class Execution:
             which = f", noise {task.draw + 1} of {len(run.draws)}" if len(run.draws) > 1 else ""
             what = f"super-resolution x{factor_text(task.factor)}{which}"
             self.progress.start(f"{self._position}{self.plan.label(run)}, {what}", task.cost)
-            geometry = self.plan.levels[task.top].geometry
+            geometry = self.plan.levels[task.last_level_key].geometry
             super_resolve_task(task, geometry, self.images[run.image], self.store, self.place, self._on_step)
         self._fresh.add(task.key)
         self.progress.finish("super-resolved")

@@ -21,7 +21,7 @@ from singan.geometry import Size, factor_text
 
 if TYPE_CHECKING:
     from runner.execution.resources import DeviceName
-    from runner.official.trained_folder import Foreign
+    from runner.official.trained_folder import TrainedFolder
 
 
 def check_output(output: Path, picture: Path | None) -> None:
@@ -59,12 +59,12 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     Raises `UserError` when training fails.
     """
     from runner.execution.executor import Execution  # noqa: PLC0415  (torch, only once the request is known to be good)
-    from runner.execution.resources import Workplace, choose_device, choose_engine  # noqa: PLC0415
+    from runner.execution.resources import Resources, choose_device, choose_engine  # noqa: PLC0415
     from runner.store.artifacts import stored_picture  # noqa: PLC0415
 
     (run,) = plan.runs
     chosen = choose_device(device)
-    place = Workplace(chosen, choose_engine("auto", chosen))
+    place = Resources(chosen, choose_engine("auto", chosen))
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
         execution = Execution(plan, {image.id: image}, store, place, progress, interrupt=interrupt)
         reason = execution.carry_out(run)
@@ -81,36 +81,36 @@ def enlarge_trained(
     Trains nothing and keeps nothing; returns the result's size. Raises `UserError` when the folder cannot be
     read, or was trained on another picture than the one given.
     """
-    from runner.execution.resources import Workplace, choose_device  # noqa: PLC0415
-    from runner.official.trained_folder import read_foreign  # noqa: PLC0415
+    from runner.execution.resources import Resources, choose_device  # noqa: PLC0415
+    from runner.official.trained_folder import read_trained_folder  # noqa: PLC0415
 
-    foreign = read_foreign(folder)
-    if picture is not None and not _was_trained_on(foreign, picture):
+    trained = read_trained_folder(folder)
+    if picture is not None and not _was_trained_on(trained, picture):
         raise UserError(
             f"is not the picture that {folder} was trained on",
             where=str(picture),
-            right=f"that one has {foreign.picture.size} pixels; leave PICTURE out to enlarge it",
+            right=f"that one has {trained.picture.size} pixels; leave PICTURE out to enlarge it",
         )
-    task = super_resolution(foreign.levels_on(foreign.picture)[-1].key, factor, seed)
+    task = super_resolution(trained.levels_on(trained.picture)[-1].key, factor, seed)
     with showing_progress() as progress:
-        place = Workplace(choose_device(device))
+        place = Resources(choose_device(device))
         place.settle()
         progress.begin(1.0)
-        label = f"{foreign.name}, super-resolution x{factor_text(factor)}"
+        label = f"{trained.name}, super-resolution x{factor_text(factor)}"
         progress.start(label, 1.0)
 
         def show(done: int, steps: int) -> None:
             if progress.wants_update():
                 progress.update(done / steps, f"step {done} of {steps}")
 
-        enlarged = foreign.enlarge(task, foreign.picture, place.device, show)
+        enlarged = trained.enlarge(task, trained.picture, place.device, show)
         progress.finish("super-resolved")
     return _save(PIL.Image.fromarray(enlarged.pixels), output)
 
 
-def _was_trained_on(foreign: Foreign, picture: Path) -> bool:
+def _was_trained_on(trained: TrainedFolder, picture: Path) -> bool:
     """The public implementation knows no colour profiles; but it may have been given what a program made."""
-    return any(foreign.was_trained_on(read_picture(picture, heed_profile=heed)) for heed in (False, True))
+    return any(trained.was_trained_on(read_picture(picture, heed_profile=heed)) for heed in (False, True))
 
 
 def _save(picture: PIL.Image.Image, output: Path) -> Size:

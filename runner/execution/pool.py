@@ -19,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from runner.execution.resources import Workplace
+from runner.execution.resources import Resources
 from runner.execution.task import Done, Failed, Moved, News, Task, Waiting, carry_out
 from runner.images.load import LoadedImage
 from runner.planning.plan import Plan, Run
@@ -41,13 +41,13 @@ class _Worker:
 
 
 @dataclass
-class Crew:
+class WorkerPool:
     """Works ahead of the caller, who waits for one run after the other."""
 
     plan: Plan
     images: Mapping[str, LoadedImage]
     store: Store
-    place: Workplace
+    place: Resources
     progress: Progress
     interrupt: threading.Event
     failures: dict[str, str] = field(default_factory=dict)
@@ -55,14 +55,14 @@ class Crew:
     finished: set[str] = field(default_factory=set)
     """Keys of the work done."""
     _left: dict[str, Task] = field(default_factory=dict)
-    _urgency: dict[str, float] = field(default_factory=dict)
+    _critical_path: dict[str, float] = field(default_factory=dict)
     _workers: list[_Worker] = field(default_factory=list)
     _stop: Event = field(default_factory=lambda: multiprocessing.get_context("spawn").Event())
 
     def begin(self, tasks: Mapping[str, Task]) -> None:
         """Take on this work: what a run of the plan needs and the store lacks, by key."""
         self._left = dict(tasks)
-        self._urgency = urgencies(self.plan)
+        self._critical_path = critical_paths(self.plan)
 
     def wait_for(self, run: Run) -> None:
         """Work until nothing of this run is left, or the user wants to stop."""
@@ -78,7 +78,7 @@ class Crew:
     def _hand_out(self) -> None:
         self._drop_hopeless()
         idle = [worker for worker in self._workers if worker.task is None]
-        ready = sorted(self._ready(), key=lambda key: -self._urgency[key])
+        ready = sorted(self._ready(), key=lambda key: -self._critical_path[key])
         while len(self._workers) < self.place.jobs and len(idle) < len(ready):
             idle.append(self._hire())
         for worker, key in zip(idle, ready, strict=False):
@@ -172,18 +172,18 @@ class Crew:
 
 
 @contextmanager
-def working(crew: Crew) -> Iterator[Crew]:
-    """The crew works in here; leaving in haste kills it."""
+def working(pool: WorkerPool) -> Iterator[WorkerPool]:
+    """The pool works in here; leaving in haste kills it."""
     try:
-        yield crew
+        yield pool
     except KeyboardInterrupt:
-        crew.kill()
+        pool.kill()
         raise
     finally:
-        crew.dismiss()
+        pool.dismiss()
 
 
-def urgencies(plan: Plan) -> dict[str, float]:
+def critical_paths(plan: Plan) -> dict[str, float]:
     """By key of a level or picture: the cost of the longest chain of work that starts with it."""
     found = {draw.key: draw.cost for run in plan.runs for draw in run.draws}
     above: dict[str, list[str]] = {}
@@ -203,7 +203,7 @@ def _death(code: int | None) -> str:
 
 
 def _work(
-    connection: Connection, stop: Event, store_root: Path, images: Mapping[str, LoadedImage], place: Workplace
+    connection: Connection, stop: Event, store_root: Path, images: Mapping[str, LoadedImage], place: Resources
 ) -> None:
     """Life of a worker: tasks come in, news goes out; it ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop

@@ -45,7 +45,7 @@ MEMORY_PER_JOB_bytes = 2 * 2**30
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Resources:
     """What work is done with."""
 
     device: torch.device = torch.device("cpu")  # noqa: RUF009  (immutable)
@@ -69,11 +69,11 @@ class Workplace:
         has_compiled = self.engine != "plain" and self.device.type == "cpu" and jit.is_available()
         return 1 if has_compiled and share <= THREADS_COMPILED_BEATS else share
 
-    def of_worker(self, index: int) -> Workplace:
+    def of_worker(self, index: int) -> Resources:
         """That of one of the processes: with several GPUs each has its own."""
         if self.device.type != "cuda":
             return self
-        return Workplace(torch.device("cuda", index % torch.cuda.device_count()), self.engine, self.jobs)
+        return Resources(torch.device("cuda", index % torch.cuda.device_count()), self.engine, self.jobs)
 
 
 def choose_device(name: DeviceName) -> torch.device:
@@ -109,7 +109,7 @@ def choose_jobs(asked: int | None, device: torch.device) -> int:
     return max(1, min(cores(), available_memory() // MEMORY_PER_JOB_bytes))
 
 
-def _engine_words(place: Workplace) -> str:
+def _engine_words(place: Resources) -> str:
     """The engine, and whether it convolves by Winograd's method."""
     is_winograd = place.engine != "plain" and jit.serves(place.device)
     return f"{place.engine}, Winograd" if is_winograd else place.engine
@@ -135,7 +135,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT_bytes = 2**30
 
 
-def provenance(place: Workplace) -> Provenance:
+def provenance(place: Resources) -> Provenance:
     """Where and with what work is done right now."""
     device = place.device
     return Provenance(

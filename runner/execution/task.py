@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from runner.execution.resources import Workplace, provenance
+from runner.execution.resources import Resources, provenance
 from runner.execution.worker import super_resolve_task, train_task
 from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, Plan, SuperResolution
@@ -145,7 +145,7 @@ def carry_out(
     task: Task,
     images: Mapping[str, LoadedImage],
     store: Store,
-    place: Workplace,
+    place: Resources,
     tell: Callable[[News], None],
     wants_stop: Callable[[], bool],
 ) -> News:
@@ -166,7 +166,7 @@ def carry_out(
 
 
 def _train(
-    what: LevelTraining, task: Task, image: LoadedImage, store: Store, place: Workplace, watch: _Watch
+    what: LevelTraining, task: Task, image: LoadedImage, store: Store, place: Resources, watch: _Watch
 ) -> News:
     if task.again:
         store.drop_partial(what.key)
@@ -180,7 +180,7 @@ def _train(
 
 
 def _super_resolve(
-    what: SuperResolution, task: Task, image: LoadedImage, store: Store, place: Workplace, watch: _Watch
+    what: SuperResolution, task: Task, image: LoadedImage, store: Store, place: Resources, watch: _Watch
 ) -> News:
     if task.again or store.find("outputs", what.key) is None:
         super_resolve_task(what, task.geometry, image, store, place, watch.moved)

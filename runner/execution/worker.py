@@ -11,7 +11,7 @@ import numpy as np
 import safetensors.numpy
 import torch
 
-from runner.execution.resources import Workplace, provenance
+from runner.execution.resources import Resources, provenance
 from runner.images.encode import lossless_webp
 from runner.images.load import LoadedImage, Pixels
 from runner.planning.plan import LevelTraining, SuperResolution
@@ -19,7 +19,15 @@ from runner.store.store import HISTORY, PICTURE, WEIGHTS, DamagedError, Store
 from singan.checkpoint import dump_level, load_level
 from singan.errors import UserError
 from singan.geometry import PyramidGeometry
-from singan.level import EpochReport, LevelHistory, LevelState, LevelTask, Supervisor, train_level, warm_up
+from singan.level import (
+    EpochReport,
+    LevelHistory,
+    LevelState,
+    LevelTask,
+    TrainingCallback,
+    train_level,
+    warm_up,
+)
 from singan.pixels import to_pixels, to_tensor
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
 from singan.randomness import stream
@@ -32,8 +40,8 @@ def train_task(
     below: Sequence[str],
     image: LoadedImage,
     store: Store,
-    place: Workplace,
-    watch: TrainingWatch,
+    place: Resources,
+    watch: ProgressCallback,
 ) -> None:
     """Train a level on the levels `below` (keys, coarsest first) and store it, going on where it was left.
 
@@ -54,7 +62,7 @@ _WARM: set[tuple[object, ...]] = set()
 """Kinds of epochs that this process has trained, so that nothing of them is left to compile or to choose."""
 
 
-def _warm_up_once(pyramid: Pyramid, what: LevelTask, place: Workplace) -> None:
+def _warm_up_once(pyramid: Pyramid, what: LevelTask, place: Resources) -> None:
     """Keep what only the first epoch of its kind in a process takes out of the level's time."""
     level = pyramid.next_level
     kind = (
@@ -71,7 +79,7 @@ def _warm_up_once(pyramid: Pyramid, what: LevelTask, place: Workplace) -> None:
 
 
 def _store_level(
-    store: Store, task: LevelTraining, trained: TrainedLevel, history: LevelHistory, place: Workplace
+    store: Store, task: LevelTraining, trained: TrainedLevel, history: LevelHistory, place: Resources
 ) -> None:
     processor = history.processor_seconds
     store.add(
@@ -89,7 +97,7 @@ def _store_level(
     )
 
 
-class TrainingWatch(Protocol):
+class ProgressCallback(Protocol):
     """Who looks on while a level trains."""
 
     def epoch_done(self, report: EpochReport) -> None:
@@ -99,10 +107,10 @@ class TrainingWatch(Protocol):
         """Whether to stop after this epoch."""
 
 
-class _Kept(Supervisor):
+class _Kept(TrainingCallback):
     """Keeps a training in the store under its key."""
 
-    def __init__(self, store: Store, key: str, watch: TrainingWatch) -> None:
+    def __init__(self, store: Store, key: str, watch: ProgressCallback) -> None:
         self._store, self._key, self._watch = store, key, watch
 
     def restore(self, state: LevelState, history: LevelHistory) -> None:
@@ -128,11 +136,11 @@ def super_resolve_task(
     geometry: PyramidGeometry,
     image: LoadedImage,
     store: Store,
-    place: Workplace,
+    place: Resources,
     observe: StepObserver,
 ) -> None:
     """Super-resolve the image with a stored last level, and store the picture."""
-    top = stored_level(store, task.top, place.device)
+    top = stored_level(store, task.last_level_key, place.device)
     enlarged = super_resolved(task, top, geometry, image, place.device, observe)
     store_output(task, enlarged, store, place)
 
@@ -165,14 +173,14 @@ def super_resolved(
     return Enlarged(pixels, seconds)
 
 
-def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, place: Workplace) -> None:
+def store_output(task: SuperResolution, enlarged: Enlarged, store: Store, place: Resources) -> None:
     """Store a super-resolved picture."""
     pixels, seconds = enlarged
     store.add(
         "outputs",
         task.key,
         {PICTURE: lossless_webp(pixels)},
-        fields={"top": task.top, "factor": task.factor, "seed": task.seed, "draw": task.draw},
+        fields={"top": task.last_level_key, "factor": task.factor, "seed": task.seed, "draw": task.draw},
         facts={"seconds": round(seconds, 3), "width": pixels.shape[1], "height": pixels.shape[0]},
         provenance=provenance(place),
     )

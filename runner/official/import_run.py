@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from runner.execution.resources import Workplace, provenance
+from runner.execution.resources import Resources, provenance
 from runner.execution.worker import Enlarged, store_output
 from runner.files import check_writable
 from runner.images.load import LoadedImage
-from runner.official.match_image import Wanted, identify
+from runner.official.match_image import Wanted, match_image
 from runner.official.train_times import read_minutes
-from runner.official.trained_folder import Foreign, ForeignLevel, read_foreign
+from runner.official.trained_folder import FolderLevel, TrainedFolder, read_trained_folder
 from runner.planning.plan import Run, SuperResolution, super_resolution
 from runner.planning.request import checked_factor
 from runner.planning.selection import choose, choose_profile
@@ -65,12 +65,12 @@ class ImportRequest:
         """How much to enlarge."""
         return checked_factor(self.loaded_study.study.factors[0] if self.factor is None else self.factor)
 
-    def run(self, foreign: Foreign, image: LoadedImage) -> Run:
+    def run(self, trained: TrainedFolder, image: LoadedImage) -> Run:
         """What becomes of the folder: a run whose levels need no training."""
         about = self.loaded_study.study
         factor = self.chosen_factor
         seed = about.seeds[0] if self.seed is None else self.seed
-        keys = tuple(level.key for level in foreign.levels_on(image))
+        keys = tuple(level.key for level in trained.levels_on(image))
         draws = tuple(super_resolution(keys[-1], factor, seed, draw) for draw in range(about.draws))
         return Run(self.way, image.id, image.digest, seed, factor, keys, draws)
 
@@ -90,7 +90,7 @@ class ImportRequest:
 class Imported:
     """What came of an import, for the one who asked."""
 
-    foreign: Foreign
+    trained: TrainedFolder
     image: LoadedImage
     run: Run
     record: Path
@@ -110,31 +110,31 @@ def import_official(
     `UserError` before anything is written, unless writing itself fails.
     """
     way, profile = request.way, request.profile
-    foreign = read_foreign(request.folder)
-    _check_width(foreign, profile)
+    trained = read_trained_folder(request.folder)
+    _check_width(trained, profile)
     results = Results(results_root, profile.id)
     results.profile()  # a record that cannot be read is told before the work, not after
-    image = identify(foreign, request.loaded_study, results, request.wanted, say)
-    run = request.run(foreign, image)
+    image = match_image(trained, request.loaded_study, results, request.wanted, say)
+    run = request.run(trained, image)
     check_writable(results_root)
     check_writable(store.root)
-    importing = _Importing(foreign, image, run, store, device, progress, say)
+    importing = _Importing(trained, image, run, store, device, progress, say)
     importing.fill_store()
     store.write_note(
         f"{profile.id}/{way.id}/{image.id}-{Path(imported_name(run)).name}",
         {"failure": None, "levels": {str(n): level.fields for n, level in enumerate(importing.levels)}},
     )
     importing.record(results, profile, request.command(run, image))
-    return Imported(foreign, image, run, results.folder / f"{imported_name(run)}.json")
+    return Imported(trained, image, run, results.folder / f"{imported_name(run)}.json")
 
 
-def _check_width(foreign: Foreign, profile: Profile) -> None:
+def _check_width(trained: TrainedFolder, profile: Profile) -> None:
     """A record says which profile a run is of; the width is what can be checked of that."""
-    if foreign.base_width != profile.base_width:
+    if trained.base_width != profile.base_width:
         raise UserError(
-            f'is {foreign.base_width} channels wide at level 0, and profile "{profile.id}" is '
+            f'is {trained.base_width} channels wide at level 0, and profile "{profile.id}" is '
             f"{profile.base_width}",
-            where=str(foreign.folder),
+            where=str(trained.folder),
             right="name the profile it was trained under with --profile",
         )
 
@@ -143,7 +143,7 @@ def _check_width(foreign: Foreign, profile: Profile) -> None:
 class _Importing:
     """An import under way; its request is known to be good."""
 
-    foreign: Foreign
+    trained: TrainedFolder
     image: LoadedImage
     run: Run
     store: Store
@@ -152,9 +152,9 @@ class _Importing:
     say: Callable[[str], None]
 
     @cached_property
-    def levels(self) -> tuple[ForeignLevel, ...]:
+    def levels(self) -> tuple[FolderLevel, ...]:
         """As the store keeps them."""
-        return self.foreign.levels_on(self.image)
+        return self.trained.levels_on(self.image)
 
     def fill_store(self) -> None:
         """Get levels and pictures into the store, whatever of them is missing."""
@@ -162,15 +162,15 @@ class _Importing:
         # Made before anything is written: the weights of strangers may come to nothing.
         shown = None if self._has_output(first) else self._super_resolve(first)
         self.store.prepare()
-        with self.store.lock(first.top):
+        with self.store.lock(first.last_level_key):
             for level in self.levels:
                 if not self._holds(level):
                     self._store_level(level)
             if shown is not None and not self._has_output(first):
-                store_output(first, shown, self.store, Workplace(self.device))
+                store_output(first, shown, self.store, Resources(self.device))
             for task in others:
                 if not self._has_output(task):
-                    store_output(task, self._super_resolve(task), self.store, Workplace(self.device))
+                    store_output(task, self._super_resolve(task), self.store, Resources(self.device))
 
     def _has_output(self, task: SuperResolution) -> bool:
         return self.store.find("outputs", task.key) is not None
@@ -178,7 +178,7 @@ class _Importing:
     def _super_resolve(self, task: SuperResolution) -> Enlarged:
         which = f", noise {task.draw + 1} of {len(self.run.draws)}" if len(self.run.draws) > 1 else ""
         self.progress.start(f"{self.run}, super-resolution x{factor_text(task.factor)}{which}", 1.0)
-        enlarged = self.foreign.enlarge(task, self.image, self.device, self._on_step)
+        enlarged = self.trained.enlarge(task, self.image, self.device, self._on_step)
         self.progress.finish("super-resolved")
         return enlarged
 
@@ -186,21 +186,21 @@ class _Importing:
         if self.progress.wants_update():
             self.progress.update(done / steps, f"step {done} of {steps}")
 
-    def _holds(self, level: ForeignLevel) -> bool:
+    def _holds(self, level: FolderLevel) -> bool:
         entry = self.store.find("levels", level.key)
         try:
             return entry is not None and entry.read(WEIGHTS) == level.weights
         except DamagedError:
             return False
 
-    def _store_level(self, level: ForeignLevel) -> None:
+    def _store_level(self, level: FolderLevel) -> None:
         self.store.add(
             "levels",
             level.key,
             {WEIGHTS: level.weights},
             fields=level.fields,
             facts={"noise_amplitude": level.noise_amplitude},
-            provenance=provenance(Workplace()),
+            provenance=provenance(Resources()),
         )
 
     def record(self, results: Results, profile: Profile, command: str) -> None:
@@ -217,7 +217,7 @@ class _Importing:
         raise UserError("the store damages what is written to it", where=str(self.store.root))
 
     def _record(self, results: Results, profile: Profile, command: str) -> None:
-        measuring = Measuring(self.store, partial(provenance, Workplace(self.device)))
+        measuring = Measuring(self.store, partial(provenance, Resources(self.device)))
         measured = measuring.output(self.run, self.image)
         baselines = measuring.baselines(self.image, self.run.factor)
         if measuring.niqe_parameters is None:
@@ -225,5 +225,5 @@ class _Importing:
         if results.profile() is None:
             record_profile(results, profile)
         record_image(results, self.image, self.run.factor, baselines)
-        minutes = read_minutes(self.foreign.folder, len(self.levels), self.say)
-        record_imported(results, self.run, self.foreign.name, minutes, self.store, command, measured)
+        minutes = read_minutes(self.trained.folder, len(self.levels), self.say)
+        record_imported(results, self.run, self.trained.name, minutes, self.store, command, measured)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter, ValidationError
 
 from runner.images.load import LoadedImage, StandIns, load_images
-from runner.official.trained_folder import Foreign
+from runner.official.trained_folder import TrainedFolder
 from runner.planning.selection import choose
 from runner.record.schema import ImageRecord, Results
 from runner.study.schema import Image, Study
@@ -31,8 +31,8 @@ class Wanted:
     """Whether it may be a photograph that stands in for an image of the study."""
 
 
-def identify(
-    foreign: Foreign, study: Study, results: Results, wanted: Wanted, say: Callable[[str], None]
+def match_image(
+    trained: TrainedFolder, study: Study, results: Results, wanted: Wanted, say: Callable[[str], None]
 ) -> LoadedImage:
     """The image of the study that the folder was trained on; a picture of the user's own when there is none.
 
@@ -46,11 +46,11 @@ def identify(
         raise UserError("cannot go with --image", where="--name", right="an image of the study has its name")
     known: LoadedImage | None
     if wanted.image is not None:
-        known = _the_wanted(foreign, study, wanted.image, wanted.stand_ins, say)
+        known = _the_wanted(trained, study, wanted.image, wanted.stand_ins, say)
     else:
-        known = _of_the_study(foreign, study, wanted.stand_ins, say)
+        known = _of_the_study(trained, study, wanted.stand_ins, say)
     if known is None:
-        own = _own(foreign, study, results, wanted.name)
+        own = _own(trained, study, results, wanted.name)
         say(f'its picture is no image of the study that is here; it is called "{own.id}"')
         return own
     if wanted.name is not None:
@@ -63,41 +63,41 @@ def identify(
 
 
 def _the_wanted(
-    foreign: Foreign, study: Study, name: str, stand_ins: StandIns, say: Callable[[str], None]
+    trained: TrainedFolder, study: Study, name: str, stand_ins: StandIns, say: Callable[[str], None]
 ) -> LoadedImage:
     image = choose(study.image, name, "--image")
-    known = _if_it_is(foreign, image, stand_ins) or _if_nearly(foreign, image, stand_ins, say)
+    known = _if_it_is(trained, image, stand_ins) or _if_nearly(trained, image, stand_ins, say)
     if known is None:
-        size, other = foreign.picture.size, load_images([image], stand_ins, _silent)[name].size
+        size, other = trained.picture.size, load_images([image], stand_ins, _silent)[name].size
         how = f"of {size} pixels, not {other}" if size != other else f"of {size} pixels, too"
         raise UserError(
             f'was trained on another picture than image "{name}" ({how})',
-            where=str(foreign.folder),
+            where=str(trained.folder),
             right="leave --image out to import it with its own picture",
         )
     return known
 
 
 def _of_the_study(
-    foreign: Foreign, study: Study, stand_ins: StandIns, say: Callable[[str], None]
+    trained: TrainedFolder, study: Study, stand_ins: StandIns, say: Callable[[str], None]
 ) -> LoadedImage | None:
     """The study's image with these pixels, or else the one with nearly these; those of another size are not
     even looked for.
     """
-    images = [image for image in study.image.values() if image.cropped_size == foreign.picture.size]
+    images = [image for image in study.image.values() if image.cropped_size == trained.picture.size]
     for image in images:
-        if (exact := _if_it_is(foreign, image, stand_ins)) is not None:
+        if (exact := _if_it_is(trained, image, stand_ins)) is not None:
             return exact
-    near = {image.id: found for image in images if (found := _nearly(foreign, image, stand_ins))}
+    near = {image.id: found for image in images if (found := _nearly(trained, image, stand_ins))}
     if len(near) > 1:
         names = " or ".join(f'"{name}"' for name in near)
         raise UserError(
             f"its picture may be image {names} of the study",
-            where=str(foreign.folder),
+            where=str(trained.folder),
             right="say which with --image",
         )
     for known in near.values():
-        _tell_near(foreign, known, say)
+        _tell_near(trained, known, say)
         return known
     return None
 
@@ -110,31 +110,31 @@ def _candidates(image: Image, stand_ins: StandIns) -> Iterator[LoadedImage]:
             yield load_images([image], either, _silent)[image.id]
 
 
-def _if_it_is(foreign: Foreign, image: Image, stand_ins: StandIns) -> LoadedImage | None:
+def _if_it_is(trained: TrainedFolder, image: Image, stand_ins: StandIns) -> LoadedImage | None:
     """The image, or else what may stand in for it, if these are its very pixels."""
-    same = (one for one in _candidates(image, stand_ins) if one.digest == foreign.picture.digest)
+    same = (one for one in _candidates(image, stand_ins) if one.digest == trained.picture.digest)
     return next(same, None)
 
 
-def _nearly(foreign: Foreign, image: Image, stand_ins: StandIns) -> LoadedImage | None:
+def _nearly(trained: TrainedFolder, image: Image, stand_ins: StandIns) -> LoadedImage | None:
     """Likewise, but for what the published code's truncation takes from its pixels."""
-    near = (one for one in _candidates(image, stand_ins) if foreign.distance_below(one.pixels) is not None)
+    near = (one for one in _candidates(image, stand_ins) if trained.distance_below(one.pixels) is not None)
     return next(near, None)
 
 
 def _if_nearly(
-    foreign: Foreign, image: Image, stand_ins: StandIns, say: Callable[[str], None]
+    trained: TrainedFolder, image: Image, stand_ins: StandIns, say: Callable[[str], None]
 ) -> LoadedImage | None:
-    known = _nearly(foreign, image, stand_ins)
+    known = _nearly(trained, image, stand_ins)
     if known is not None:
-        _tell_near(foreign, known, say)
+        _tell_near(trained, known, say)
     return known
 
 
-def _tell_near(foreign: Foreign, known: LoadedImage, say: Callable[[str], None]) -> None:
+def _tell_near(trained: TrainedFolder, known: LoadedImage, say: Callable[[str], None]) -> None:
     say(
         f'its picture is taken for image "{known.id}", of which it is '
-        f"{foreign.distance_below(known.pixels):.2f} grey levels short on average, as truncation leaves it"
+        f"{trained.distance_below(known.pixels):.2f} grey levels short on average, as truncation leaves it"
     )
 
 
@@ -142,14 +142,14 @@ def _silent(line: str) -> None:
     """A stand-in is announced once it is chosen, not when it is looked at."""
 
 
-def _own(foreign: Foreign, study: Study, results: Results, name: str | None) -> LoadedImage:
+def _own(trained: TrainedFolder, study: Study, results: Results, name: str | None) -> LoadedImage:
     """The picture as the user's own: the one already recorded, or a new one."""
     recorded = {record.id: record for record in results.images()}
-    picture = foreign.picture if name is None else replace(foreign.picture, id=name, title=name)
+    picture = trained.picture if name is None else replace(trained.picture, id=name, title=name)
     for record in recorded.values():
         if record.is_own and record.pixels_sha256 == picture.digest and name in {None, record.id}:
             return replace(picture, id=record.id, title=record.title, credit=record.credit)
-    where = str(foreign.folder) if name is None else "--name"
+    where = str(trained.folder) if name is None else "--name"
     _check_id(picture, where, study, recorded.get(picture.id))
     return picture
 

@@ -24,7 +24,7 @@ from singan.pyramid import Pyramid
 from singan.resize import resize, size_of, truncate_to_8_bit
 from singan.superres import StepObserver
 
-FOREIGN_VERSION = 1
+FOLDER_VERSION = 1
 """Raised when the same folder comes to mean other levels, so that old ones are not taken for new."""
 
 _CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ _SETTINGS_FOLDER = "scale_factor="
 
 
 @dataclass(frozen=True)
-class ForeignLevel:
+class FolderLevel:
     """A level as the store keeps it; `weights` is the file."""
 
     key: str
@@ -47,7 +47,7 @@ class ForeignLevel:
 
 
 @dataclass(frozen=True, eq=False)
-class Foreign:
+class TrainedFolder:
     """What a trained folder holds: its pyramid, in float32 on the CPU, and the picture it was trained on."""
 
     folder: Path
@@ -76,7 +76,7 @@ class Foreign:
         """Channels of level 0."""
         return self.pyramid.levels[0].generator.width
 
-    def levels_on(self, image: LoadedImage) -> tuple[ForeignLevel, ...]:
+    def levels_on(self, image: LoadedImage) -> tuple[FolderLevel, ...]:
         """Every level, coarsest first, under a key made of its content, the image, and the key of the level
         below.
 
@@ -87,7 +87,7 @@ class Foreign:
         for index, level in enumerate(self.pyramid.levels):
             weights = dump_level(level)
             fields: Fields = {
-                "foreign version": FOREIGN_VERSION,
+                "foreign version": FOLDER_VERSION,
                 "weights": hashlib.sha256(weights).hexdigest(),
                 "image": image.digest,
                 "sizes": [list(size) for size in self.pyramid.geometry.sizes],
@@ -97,7 +97,7 @@ class Foreign:
             }
             fields = json.loads(json.dumps(fields))  # as they come back from a file
             below = digest(fields)
-            levels.append(ForeignLevel(below, fields, weights, level.noise_amplitude))
+            levels.append(FolderLevel(below, fields, weights, level.noise_amplitude))
         return tuple(levels)
 
     def distance_below(self, pixels: Pixels) -> float | None:
@@ -143,7 +143,7 @@ class Foreign:
             raise UserError(failure_words(error, device), where=str(self.folder)) from None
 
 
-def read_foreign(folder: Path) -> Foreign:
+def read_trained_folder(folder: Path) -> TrainedFolder:
     """Read a trained folder of the public implementation; executes nothing that is in it.
 
     Raises `UserError`, naming the file, for what is no such folder, and for a picture larger or smaller than
@@ -163,7 +163,7 @@ def read_foreign(folder: Path) -> Foreign:
             right=f"at most {MAX_SIZE_px} px a side can be enlarged here (--max_size of the public code)",
         )
     check_trainable(size, str(where))
-    return Foreign(folder, pyramid, _to_8_bit(working))
+    return TrainedFolder(folder, pyramid, _to_8_bit(working))
 
 
 def _to_8_bit(image: Tensor) -> Pixels:

@@ -61,8 +61,7 @@ class SuperResolution:
     """Enlarge the working image with a run's last level."""
 
     key: str
-    top: str
-    """Key of the last level."""
+    last_level_key: str
     factor: float
     seed: int
     draw: int
@@ -190,12 +189,14 @@ def _run(
     )
 
 
-def super_resolution(top: str, factor: float, seed: int, draw: int = 0, cost: float = 0.0) -> SuperResolution:
-    """The task of enlarging with the level of key `top`."""
-    fields = {"version": KEY_VERSION, "top": top, "factor": factor, "seed": seed}
+def super_resolution(
+    last_level_key: str, factor: float, seed: int, draw: int = 0, cost: float = 0.0
+) -> SuperResolution:
+    """The task of enlarging with the last level of that key."""
+    fields = {"version": KEY_VERSION, "top": last_level_key, "factor": factor, "seed": seed}
     if draw:
         fields["draw"] = draw
-    return SuperResolution(digest(fields), top, factor, seed, draw, cost)
+    return SuperResolution(digest(fields), last_level_key, factor, seed, draw, cost)
 
 
 _EPOCH_OVERHEAD_macs = 1e10

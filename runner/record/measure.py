@@ -65,7 +65,7 @@ class Measuring:
     def measure(self, task: SuperResolution, image: LoadedImage) -> Values:
         """Metrics of one super-resolved picture."""
         return self._kept(
-            {"output": task.key, "top": task.top}, image, task.factor, lambda: self._pixels(task)
+            {"output": task.key, "top": task.last_level_key}, image, task.factor, lambda: self._pixels(task)
         )
 
     def published(self, picture: Pixels, sha256: str, image: LoadedImage, factor: float) -> Values:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from helpers.tiny_study import TinyStudy
 from runner.execution.executor import Execution, Outcome
-from runner.execution.resources import Workplace
+from runner.execution.resources import Resources
 from runner.planning.plan import Plan
 from runner.record.schema import Results
 from runner.store.store import WEIGHTS, Store
@@ -42,7 +42,7 @@ class Lab:
 
     def run(self, plan: Plan | None = None, *, force: bool = False) -> Outcome:
         plan = plan or self.tiny.plan()
-        execution = Execution(plan, self.tiny.images, self.store, Workplace(), self.progress, force)
+        execution = Execution(plan, self.tiny.images, self.store, Resources(), self.progress, force)
         return execution.run_all(self.results, lambda run: f"singan run {run}")
 
     def weights(self) -> dict[str, bytes]:

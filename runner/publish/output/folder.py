@@ -94,7 +94,7 @@ def site_folder(out: Path, made_with: str) -> Iterator[SiteFolder]:
     """
     out = out.resolve()
     try:
-        _refuse_foreign(out)
+        _refuse_strange(out)
         with _existing(out), turn(out / LOCK, str(out)):
             old = _old(out)  # (what was true before it was our turn may no longer be)
             with _emptied(out / STAGING) as staging:
@@ -120,7 +120,7 @@ def is_temporary(name: str) -> bool:
     return name.partition("/")[0] in {STAGING, LOCK}
 
 
-def _refuse_foreign(out: Path) -> None:
+def _refuse_strange(out: Path) -> None:
     """Refuse what is not ours before anything in it is touched, a lock included."""
     if not (out / LOCK).exists():
         _old(out)
