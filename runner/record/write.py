@@ -128,7 +128,8 @@ def record_imported(
 
 def imported_name(run: Run) -> str:
     """Where the record of an imported run lies: beside those of runs trained here, and of other folders."""
-    return f"{run_name(run.experiment.id, run.image, run.factor, run.seed)}-imported-{run.output.last_level_key[:8]}"
+    name = run_name(run.experiment.id, run.image, run.factor, run.seed)
+    return f"{name}-imported-{run.output.last_level_key[:8]}"
 
 
 def _write_with_output(
