@@ -140,3 +140,10 @@ def test_the_style_asked_for_before_a_commit_is_that_of_lint() -> None:
 @pytest.mark.parametrize("package", ["singan", "runner"])
 def test_a_package_says_that_it_has_types(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def test_what_drives_a_browser_says_so() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")}
+    driving = {name for name, text in texts.items() if re.search(r"^from playwright", text, re.MULTILINE)}
+    marked = {name for name, text in texts.items() if "\npytestmark = pytest.mark.browser\n" in text}
+    assert driving == marked != set()

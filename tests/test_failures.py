@@ -280,6 +280,7 @@ def test_a_store_that_vanishes_ends_in_one_line_and_no_half_store_is_left_in_its
     assert singan(*ORIGINAL)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_store_that_vanishes_under_several_processes_ends_in_one_line_too(
     singan: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_errors_of_the_work_pass_and_the_handlers_are_put_back() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_epochs_done_and_says_how_to_go_on(tiny_study: TinyStudy, tmp_path: Path) -> None:
     tiny_study.edit("epochs = 2", "epochs = 3000")
     singan = [sys.executable, "-c", "from runner.cli import main; main()", "run", "--study", "study.toml"]
@@ -82,6 +83,7 @@ def test_a_person_counts_for_more_than_the_clock() -> None:
         raise RuntimeError("how the work got out")
 
 
+@pytest.mark.slow
 def test_a_run_that_hits_its_time_limit_ends_bit_identical_in_the_end(
     tiny_study: TinyStudy,
     tmp_path: Path,

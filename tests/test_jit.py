@@ -98,6 +98,7 @@ def compiled_elsewhere(cache: Path, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"\x80garbage", None], ids=["empty", "garbage", "cut"])
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_damaged_compiled_code_is_compiled_again(tmp_path: Path, suffix: str, damage: bytes | None) -> None:

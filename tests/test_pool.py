@@ -36,6 +36,7 @@ def weights(store: Store) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in store.root.rglob("level.safetensors")}
 
 
+@pytest.mark.slow
 def test_two_processes_train_each_level_once_and_to_the_same_bits(
     tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def pool(tiny_study: TinyStudy, tmp_path: Path) -> Iterator[WorkerPool]:
     made.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(pool: WorkerPool) -> None:
     assert isinstance(pool.progress, Killer)
     pool.progress.pool = pool
