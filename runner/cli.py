@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from runner.execution.interrupt import TimeLimitReachedError, interruptible
+from runner.shipped import default_study
 from singan import __version__
 from singan.errors import UserError
 
@@ -43,7 +44,13 @@ def _path(*flags: str, default: str, what: str, env: str | None = None) -> Calla
     )
 
 
-study_option = _path("--study", default="experiments.toml", what="The study file.")
+study_option = click.option(
+    "--study",
+    type=click.Path(path_type=Path),
+    default=default_study,
+    show_default="experiments.toml here, or else the one that comes with singan",
+    help="The study file.",
+)
 store_option = _path(
     "--store", default="store", what="Where finished levels are kept (private).", env="SINGAN_STORE"
 )
