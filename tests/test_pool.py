@@ -91,7 +91,7 @@ def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(pool: WorkerP
     assert pool.finished, "the others went on"
 
 
-def test_a_crew_that_is_asked_to_stop_keeps_what_it_has(pool: WorkerPool) -> None:
+def test_a_pool_that_is_asked_to_stop_keeps_what_it_has(pool: WorkerPool) -> None:
     pool.interrupt.set()
     pool.wait_for(pool.plan.runs[0])
     pool.dismiss()

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from runner.shipped import default_study
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -23,7 +25,13 @@ def path_option(*flags: str, default: str, what: str, env: str | None = None) ->
     )
 
 
-study_option = path_option("--study", default="experiments.toml", what="The study file.")
+study_option = click.option(
+    "--study",
+    type=click.Path(path_type=Path),
+    default=default_study,
+    show_default="experiments.toml here, or else the one that comes with singan",
+    help="The study file.",
+)
 store_option = path_option(
     "--store", default="store", what="Where finished levels are kept (private).", env="SINGAN_STORE"
 )

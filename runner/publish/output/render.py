@@ -6,7 +6,6 @@ What no page may hold even escaped, control characters, is replaced in the finis
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -15,10 +14,11 @@ from runner.publish.content.charts import THEMES
 from runner.publish.content.metrics import interval_words
 from runner.publish.content.pages import Page
 from runner.publish.data.model import SiteData
+from runner.shipped import shipped
 from singan.errors import UserError
 from singan.settings import PUBLISHED_EPOCHS
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "site_templates"
+TEMPLATES = shipped("site_templates")
 
 DOWNLOADS = ("study.json", "runs.csv", "levels.csv")
 
@@ -46,7 +46,7 @@ def static_files() -> Iterator[tuple[str, bytes]]:
 
 def _environment() -> Environment:
     if not TEMPLATES.is_dir():
-        raise UserError("the page templates are missing", where=str(TEMPLATES), right="run from a checkout")
+        raise UserError("the page templates are missing", where=str(TEMPLATES), right="install singan again")
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
