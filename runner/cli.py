@@ -325,7 +325,7 @@ def super_resolve(
 ) -> None:
     """Train on PICTURE and enlarge it. PICTURE may be left out with --trained, which has it."""
     from runner.execution.own_picture import check_output, enlarge, enlarge_trained  # noqa: PLC0415
-    from runner.images.load import load_own  # noqa: PLC0415
+    from runner.images.own import load_own  # noqa: PLC0415
     from runner.planning.plan import make_plan  # noqa: PLC0415
     from runner.planning.request import checked_factor  # noqa: PLC0415
     from runner.planning.selection import choose, choose_profile  # noqa: PLC0415
