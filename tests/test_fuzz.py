@@ -38,7 +38,9 @@ from helpers.tiny_study import write_tiny_study
 from runner import cli
 from runner.commands import exit_status
 from runner.execution.status import pending_levels, run_states
-from runner.images.load import LoadedImage, NotAvailableError, load_folder, load_own
+from runner.images.download import NotAvailableError
+from runner.images.load import LoadedImage
+from runner.images.own import load_folder, load_own
 from runner.publish.output import render
 from runner.publish.site import build_site
 from runner.store.maintenance import disk_use, remove, rubbish, size_of, verify

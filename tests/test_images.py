@@ -12,17 +12,10 @@ import PIL.Image
 import pytest
 
 from helpers import pictures
-from runner.images.load import (
-    CACHE_VARIABLE,
-    LoadedImage,
-    NotAvailableError,
-    Pixels,
-    cache_folder,
-    load_folder,
-    load_images,
-    load_own,
-    read_picture,
-)
+from runner.images.decode import Pixels, read_picture
+from runner.images.download import CACHE_VARIABLE, NotAvailableError, cache_folder
+from runner.images.load import LoadedImage, load_images
+from runner.images.own import load_folder, load_own
 from runner.study.schema import Image, Study, load_study
 from singan.errors import UserError
 

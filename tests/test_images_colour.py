@@ -10,7 +10,8 @@ import PIL.Image
 import pytest
 
 from helpers import pictures, profiles
-from runner.images.load import Pixels, load_folder, load_own, read_picture
+from runner.images.decode import Pixels, read_picture
+from runner.images.own import load_folder, load_own
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import PIL.PngImagePlugin
 import pytest
 
 from helpers import pictures, profiles
-from runner.images.load import read_picture
+from runner.images.decode import read_picture
 from singan.errors import UserError
 
 HEADER_END = 8 + 12 + 13

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from helpers import pictures
-from runner.images.load import id_of, load_folder, picture_suffixes, read_picture
+from runner.images.decode import picture_suffixes, read_picture
+from runner.images.own import id_of, load_folder
 from runner.study.types import Id
 from singan.errors import UserError
 

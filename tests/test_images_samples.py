@@ -11,7 +11,7 @@ import pytest
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from helpers import pictures
-from runner.images.load import Pixels, read_picture
+from runner.images.decode import Pixels, read_picture
 from singan.errors import UserError
 
 MIN_SAMPLE, MAX_SAMPLE, PHOTOMETRIC = 280, 281, 262

@@ -14,7 +14,7 @@ from helpers.official_folders import trained_pyramid
 from helpers.outcomes import done, imported_runs, refused, tree
 from helpers.shell import TINY, Shell
 from helpers.tiny_study import TinyStudy
-from runner.images.load import PUBLISHED_VARIABLE
+from runner.images.download import PUBLISHED_VARIABLE
 from runner.metrics.evaluate import evaluate
 from runner.official.format import write_official
 from runner.record.schema import read_published

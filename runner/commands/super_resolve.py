@@ -53,7 +53,7 @@ def super_resolve(
 ) -> None:
     """Train on PICTURE and enlarge it. PICTURE may be left out with --trained, which has it."""
     from runner.execution.own_picture import check_output, enlarge, enlarge_trained
-    from runner.images.load import load_own
+    from runner.images.own import load_own
     from runner.planning.plan import make_plan
     from runner.planning.request import checked_factor
     from runner.planning.selection import choose, choose_profile

@@ -11,8 +11,9 @@ import PIL.Image
 
 from runner.execution.interrupt import interruptible
 from runner.files import write_atomically
+from runner.images.decode import read_picture
 from runner.images.encode import encoded, objection
-from runner.images.load import LoadedImage, read_picture
+from runner.images.load import LoadedImage
 from runner.planning.plan import Plan, super_resolution
 from runner.progress import showing_progress
 from runner.store.store import Store
@@ -117,7 +118,7 @@ def _save(picture: PIL.Image.Image, output: Path) -> Size:
     """Write the picture whole or not at all; raises `UserError`."""
     try:
         file = encoded(picture.convert("RGB"), output.suffix.lower())
-        target = output.resolve()  # a link stays one
+        target = output.resolve() if output.is_symlink() else output  # a link stays one
     except OSError as error:
         raise UserError(f"cannot be written: {error}", where=str(output)) from None
     write_atomically(target, file)

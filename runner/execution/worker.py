@@ -12,8 +12,9 @@ import safetensors.numpy
 import torch
 
 from runner.execution.resources import Resources, provenance
+from runner.images.decode import Pixels
 from runner.images.encode import lossless_webp
-from runner.images.load import LoadedImage, Pixels
+from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, SuperResolution
 from runner.store.store import HISTORY, PICTURE, WEIGHTS, DamagedError, Store
 from singan.checkpoint import dump_level, load_level

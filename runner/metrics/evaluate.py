@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 import skimage  # (loads its parts when they are first used)
 
-from runner.images.load import Pixels
+from runner.images.decode import Pixels
 from runner.metrics.niqe import load_model, niqe
 from singan.geometry import Size, sr_output_size
 

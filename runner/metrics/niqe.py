@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runner.images.load import Pixels
+from runner.images.decode import Pixels
 from singan.errors import UserError
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from runner.execution.task import failure_words
 from runner.execution.worker import Enlarged, super_resolved
-from runner.images.load import LoadedImage, Pixels, check_trainable, id_of
+from runner.images.decode import Pixels
+from runner.images.load import LoadedImage, check_trainable
+from runner.images.own import id_of
 from runner.official.format import read_official
 from runner.planning.plan import Fields, SuperResolution, digest
 from singan.checkpoint import dump_level, load_level

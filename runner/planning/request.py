@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from runner.images.load import LoadedImage, StandIns, load_folder, load_images
+from runner.images.load import LoadedImage, StandIns, load_images
+from runner.images.own import load_folder
 from runner.planning.plan import Plan, Run, make_plan
 from runner.planning.selection import Selection, choose_profile, select
 from runner.study.schema import Study, load_study

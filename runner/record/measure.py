@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner.images.load import LoadedImage, NotAvailableError, Pixels, fetch
+from runner.images.decode import Pixels
+from runner.images.download import NotAvailableError, fetch
+from runner.images.load import LoadedImage
 from runner.metrics.evaluate import baseline_outputs, evaluate, psnr
 from runner.metrics.niqe import NIQE_PARAMETERS
 from runner.planning.plan import Run, SuperResolution, digest

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.files import check_writable
-from runner.images.load import PUBLISHED_VARIABLE, LoadedImage, fetch, load_images, read_picture
+from runner.images.decode import read_picture
+from runner.images.download import PUBLISHED_VARIABLE, fetch
+from runner.images.load import LoadedImage, load_images
 from runner.record.measure import Measuring
 from runner.record.schema import (
     PublishedPicture,

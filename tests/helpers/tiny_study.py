@@ -11,7 +11,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from runner.images.load import CACHE_VARIABLE, LoadedImage, load_images
+from runner.images.download import CACHE_VARIABLE
+from runner.images.load import LoadedImage, load_images
 from runner.planning.plan import Plan, make_plan
 from runner.planning.selection import select
 from runner.study.schema import Study, load_study
