@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from helpers.records import Synthetic, small_study, write_results
+from helpers.records import Synthetic, small_study, write_published_figures, write_results
 from runner.publish.site import build_site
 
 pytestmark = pytest.mark.browser
@@ -49,6 +49,11 @@ CONTRAST = """() => {
 }"""
 """The worst contrast of any text with what is behind it (WCAG 2)."""
 
+NARROW_HEADERS = """() => [...document.querySelectorAll("th")]
+  .filter(header => header.textContent.trim().length > 3 && header.getBoundingClientRect().width < 40)
+  .map(header => header.textContent)"""
+"""Headers of columns too narrow for a word."""
+
 PAGES = (
     "index",
     "groups/real",
@@ -57,6 +62,7 @@ PAGES = (
     "images/stone-face",
     "timing",
     "findings",
+    "reproduction",
     "about",
 )
 
@@ -65,7 +71,8 @@ PAGES = (
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, study = tmp_path_factory.mktemp("site with spaces & é"), small_study()
     what = Synthetic(failed=[("real-b", "stone-face")], stand_ins=["stone-face"], reason="x" * 300)
-    write_results(folder / "results", study, what)
+    results = write_results(folder / "results", study, what)
+    write_published_figures(folder / "results", study, results)
     build_site(study, folder / "results", folder / "site")
     return folder / "site"
 
@@ -108,6 +115,22 @@ def test_every_page_is_whole_quiet_legible_and_keeps_to_itself(page: Page, site:
         assert worst["ratio"] >= 4.5, f"{name}: {worst}"
     assert messages == []
     assert [url for url in requests if not url.startswith(site.as_uri())] == []
+
+
+@pytest.mark.parametrize("page", [(320, "light"), (1280, "light")], indirect=True, ids=str)
+def test_long_names_widen_no_page_and_narrow_no_column_to_a_letter(page: Page, tmp_path: Path) -> None:
+    study = small_study(("original", "real-b"), ("colosseum",))
+    title = "DALLE_a_photo_of_a_cat_sitting_on_a_windowsill_in_the_style_of_vermeer_highly_detailed"
+    image = study.image["colosseum"].model_copy(update={"title": title})
+    named = study.model_copy(update={"image": {"colosseum": image}})
+    write_results(tmp_path / "results", named, Synthetic())
+    build_site(named, tmp_path / "results", tmp_path / "site")
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    for name in ("index", "groups/real", "experiments/real-b", "images/colosseum", "timing", "about"):
+        page.goto((tmp_path / "site" / f"{name}.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} overflows"
+        narrow = page.evaluate(NARROW_HEADERS)
+        assert narrow == [], f"{name} has words broken into letters"
 
 
 @pytest.mark.parametrize("page", list(product((390, 1280), ("light", "dark"))), indirect=True, ids=str)

@@ -8,34 +8,21 @@ from typing import cast
 import pytest
 from scipy.stats import spearmanr
 
-from helpers.records import Synthetic, full_study, write_results
+from helpers.records import Synthetic, full_study, write_published_figures, write_results
 from runner.publish.content.pages import ReproductionPage, all_pages
 from runner.publish.content.reproduction import Reproduction, reproduction
 from runner.publish.data.gather import gather
 from runner.publish.site import build_site
-from runner.record.schema import PublishedPicture, PublishedRecord, Results, write_published
+from runner.record.schema import Results
 
 STUDY = full_study()
 RUNS = [(e.id, i.id) for e in STUDY.experiment.values() for i in STUDY.images_of(e)]
 
 
 def write(root: Path, what: Synthetic, *, pixels: str | None = None, factor: str = "x8") -> None:
-    """A record, and figures of all published pictures; LR consistency 10, 11, 12, ... dB."""
+    """A record, and figures of all published pictures."""
     results = write_results(root, STUDY, what)
-    digests = {image.id: image.pixels_sha256 for image in results.images()}
-    pictures = tuple(
-        PublishedPicture(
-            experiment=experiment,
-            image=image,
-            factor=factor,
-            url="https://example.org/a.png",
-            sha256="0" * 64,
-            pixels_sha256=pixels or digests[image],
-            metrics={"lr_psnr": 10.0 + index, "niqe": 4.0, "blur": 0.4},
-        )
-        for index, (experiment, image) in enumerate(RUNS)
-    )
-    write_published(root, PublishedRecord(pictures=pictures))
+    write_published_figures(root, STUDY, results, pixels=pixels, factor=factor)
 
 
 def reproduced(root: Path) -> Reproduction:
