@@ -110,6 +110,7 @@ def test_every_page_is_whole_quiet_legible_and_keeps_to_itself(page: Page, site:
     assert [url for url in requests if not url.startswith(site.as_uri())] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", list(product((390, 1280), ("light", "dark"))), indirect=True, ids=str)
 def test_axe_finds_nothing_on_any_page(page: Page, site: Path) -> None:
     for name in PAGES:
