@@ -17,7 +17,7 @@ from runner.planning.plan import Plan, make_plan
 from runner.progress import PlainProgress
 from runner.record.schema import Results
 from runner.store.store import Store
-from runner.study.schema import load_study
+from runner.study.load import load_study
 
 
 class _Silent(PlainProgress):

@@ -6,7 +6,7 @@ import click
 
 from benchmarks.training import STUDY, study_images
 from runner.planning.plan import make_plan
-from runner.study.schema import load_study
+from runner.study.load import load_study
 
 
 def run(quick: bool) -> None:  # noqa: ARG001  (planning is quick anyhow)

@@ -11,7 +11,7 @@ import click
 from benchmarks.training import STUDY
 from helpers.records import Synthetic, write_results
 from runner.publish.site import build_site
-from runner.study.schema import load_study
+from runner.study.load import load_study
 
 
 def run(quick: bool) -> None:

@@ -12,7 +12,7 @@ from benchmarks.as_published import AsPublished
 from benchmarks.measuring import alone, best_of, show
 from runner.execution.resources import ENGINES, EngineName, Resources, choose_device
 from runner.images.load import LoadedImage, load_images
-from runner.study.schema import load_study
+from runner.study.load import load_study
 from singan.engines.batched import BatchedEngine
 from singan.engines.graph import WARM_UP_EPOCHS, GraphEngine
 from singan.engines.plain import PlainEngine

@@ -16,7 +16,7 @@ from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.content import pages
 from runner.publish.data.gather import gather
 from runner.publish.output.render import Renderer
-from runner.study.schema import load_study
+from runner.study.load import load_study
 from singan import __version__
 
 ROOT = Path(__file__).parents[1]

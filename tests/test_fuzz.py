@@ -45,7 +45,8 @@ from runner.publish.output import render
 from runner.publish.site import build_site
 from runner.store.maintenance import disk_use, remove, rubbish, size_of, verify
 from runner.store.store import KINDS, WEIGHTS, DamagedError, Store
-from runner.study.schema import Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Study
 from singan.errors import UserError
 
 SHIPPED = Path(__file__).parents[1] / "experiments.toml"

@@ -16,7 +16,8 @@ from runner.images.decode import Pixels, read_picture
 from runner.images.download import CACHE_VARIABLE, NotAvailableError, cache_folder
 from runner.images.load import LoadedImage, load_images
 from runner.images.own import load_folder, load_own
-from runner.study.schema import Image, Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Image, Study
 from singan.errors import UserError
 
 

@@ -17,7 +17,8 @@ from helpers.tiny_study import TinyStudy
 from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, digest, make_plan, plan_levels, why_changed
 from runner.planning.selection import select
-from runner.study.schema import Experiment, load_study
+from runner.study.load import load_study
+from runner.study.schema import Experiment
 from singan.geometry import Size
 from singan.settings import TrainingSettings
 

@@ -17,7 +17,8 @@ from helpers.records import Synthetic, small_study, write_results
 from runner.publish.audit.audit import audit
 from runner.publish.site import SiteReport, build_site
 from runner.publish.words import harmless
-from runner.study.schema import Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Study
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp; {{ 7*7 }} $x^2$ 🐄 \u202e\u05e2\u05d1\u05e8\u05d9\u05ea\u202c "
 HOSTILE += "\x07\x1b[31m"  # what a terminal obeys

@@ -216,7 +216,7 @@ def test_the_command_tells_the_problems_and_fails(
 ) -> None:
     study = small_study(("original",), ("colosseum",))
     write_results(tmp_path / "results", study)
-    monkeypatch.setattr("runner.study.schema.load_study", lambda path: study)
+    monkeypatch.setattr("runner.study.load.load_study", lambda path: study)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["singan", "build-site", "--check"])
     cli.main()

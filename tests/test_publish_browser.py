@@ -133,6 +133,7 @@ def test_long_names_widen_no_page_and_narrow_no_column_to_a_letter(page: Page, t
         assert narrow == [], f"{name} has words broken into letters"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", list(product((390, 1280), ("light", "dark"))), indirect=True, ids=str)
 def test_axe_finds_nothing_on_any_page(page: Page, site: Path) -> None:
     for name in PAGES:

@@ -184,7 +184,7 @@ def test_pictures_that_are_missing_or_none_are_counted_and_checked(
 ) -> None:
     study = small_study(("original",), ("colosseum",))
     folder = write_results(tmp_path / "results", study).folder
-    monkeypatch.setattr("runner.study.schema.load_study", lambda path: study)
+    monkeypatch.setattr("runner.study.load.load_study", lambda path: study)
     assert singan("build-site", "--check")[0] == 0
     spoilt = {
         "images/colosseum-x8-nearest.webp": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",

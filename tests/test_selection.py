@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.planning.selection import choose, choose_profile, select
-from runner.study.schema import Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Study
 from singan.errors import UserError
 
 STUDY = load_study(Path(__file__).parents[1] / "experiments.toml")

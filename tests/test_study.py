@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.study.schema import Experiment, Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Experiment, Study
 from singan.errors import UserError
 from singan.geometry import Size, pyramid_geometry
 from singan.stopping import StopRule

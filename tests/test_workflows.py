@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.study.schema import load_study
+from runner.study.load import load_study
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / ".github" / "scripts"

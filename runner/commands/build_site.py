@@ -25,7 +25,7 @@ def build_site(study: Path, results: Path, out: Path, profile_name: str | None, 
     """Render the record as a web site."""
     from runner.publish.audit.audit import audit
     from runner.publish.site import build_site as build
-    from runner.study.schema import load_study
+    from runner.study.load import load_study
 
     report = build(load_study(study), results, out, profile_name)
     for note in report.notes:

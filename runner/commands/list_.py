@@ -13,7 +13,7 @@ from runner.commands.options import study_option
 @study_option
 def list_(study: Path) -> None:
     """List the study's experiments, images and profiles."""
-    from runner.study.schema import load_study
+    from runner.study.load import load_study
 
     loaded = load_study(study)
     click.echo("Experiments")

@@ -26,7 +26,7 @@ def measure_published(study: Path, store: Path, results: Path) -> None:
     from runner.execution.resources import Resources, provenance
     from runner.record.measure_published import measure_published as measure
     from runner.store.store import Store
-    from runner.study.schema import load_study
+    from runner.study.load import load_study
 
     found = measure(load_study(study), results, Store(store), partial(provenance, Resources()), click.echo)
     click.echo(f"{found.named - found.failed} of {found.named} pictures measured; recorded in {found.record}")

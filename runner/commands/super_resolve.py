@@ -58,7 +58,7 @@ def super_resolve(
     from runner.planning.request import checked_factor
     from runner.planning.selection import choose, choose_profile
     from runner.store.store import Store
-    from runner.study.schema import load_study
+    from runner.study.load import load_study
 
     loaded = load_study(study)
     factor = checked_factor(loaded.study.factor if factor is None else factor)

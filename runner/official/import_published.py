@@ -12,7 +12,8 @@ from runner.official.import_run import ImportRequest, import_official
 from runner.official.match_image import Wanted
 from runner.progress import Progress
 from runner.store.store import Store
-from runner.study.schema import Experiment, Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Experiment, Study
 from singan.errors import UserError
 
 

@@ -24,7 +24,8 @@ from runner.record.measure import Measuring
 from runner.record.schema import Results
 from runner.record.write import imported_name, record_image, record_imported, record_profile
 from runner.store.store import WEIGHTS, DamagedError, Store
-from runner.study.schema import Experiment, Profile, Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Experiment, Profile, Study
 from singan.errors import UserError
 from singan.geometry import factor_text
 

@@ -11,7 +11,8 @@ from runner.images.load import LoadedImage, StandIns, load_images
 from runner.images.own import load_folder
 from runner.planning.plan import Plan, Run, make_plan
 from runner.planning.selection import Selection, choose_profile, select
-from runner.study.schema import Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Study
 from singan.errors import UserError
 from singan.geometry import factor_text, sr_steps
 

@@ -29,7 +29,8 @@ from runner.record.schema import (
     write_published,
 )
 from runner.store.provenance import Provenance
-from runner.study.schema import Experiment, Profile, Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Experiment, Profile, Study
 from runner.study.schema import Image as StudyImage
 from singan.geometry import PyramidGeometry, Size, pyramid_geometry
 from singan.settings import TrainingSettings

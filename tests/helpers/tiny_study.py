@@ -15,7 +15,8 @@ from runner.images.download import CACHE_VARIABLE
 from runner.images.load import LoadedImage, load_images
 from runner.planning.plan import Plan, make_plan
 from runner.planning.selection import select
-from runner.study.schema import Study, load_study
+from runner.study.load import load_study
+from runner.study.schema import Study
 
 _TINY_STUDY = """
 [study]
