@@ -102,7 +102,7 @@ def test_a_larger_picture_is_known_by_what_it_was_shrunk_to(tmp_path: Path) -> N
         ("Trained", "Trained", "trained"),
         ("my cows/scale_factor=0.79,alpha=10", "my cows", "my-cows"),
         ("a\n\u202e\x1b[31m", "a??\u003f[31m", "a-31m"),
-        ("\udcff\udcfe", "??", "picture-e270ae"),
+        ("\udcff\udcfe", "??", "picture-e270ae"),  # (nothing is left of the name but its digest)
         ("-" * 80 + "x" * 80, "-" * 80 + "x" * 20, "x" * 20),
         ("x" * 59 + "-y", "x" * 59 + "-y", "x" * 59 + "-y"),
     ],
