@@ -5,7 +5,6 @@ Commands import what they need when they run, so that `singan --help` does not w
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import click
 
 from runner.execution.interrupt import TimeLimitReachedError, interruptible
 from runner.shipped import default_study
+from runner.streams import settle_streams, wants_colour
 from singan import __version__
 from singan.errors import UserError
 
@@ -648,11 +648,9 @@ def _print_estimate(
 
 def main() -> None:
     """Entry point of `singan`: the one place that turns a `UserError` into a line and an exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name no terminal can show must not end a command
-            stream.reconfigure(errors="backslashreplace")
+    settle_streams()
     try:
-        cli(standalone_mode=False)
+        cli(standalone_mode=False, color=wants_colour())
     except UserError as error:
         _end(str(error))
     except click.exceptions.NoArgsIsHelpError as error:
