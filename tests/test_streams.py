@@ -16,11 +16,21 @@ from helpers.tiny_study import TinyStudy
 RUN = ("run", *TINY, "--experiment", "original", "--image", "stripes", "--engine", "plain")
 
 
+def offline() -> dict[str, str]:
+    """A run in a process of its own would look for NIQE's parameters; there is nobody at that port."""
+    return {**os.environ, "https_proxy": "http://127.0.0.1:9"}
+
+
 def in_shell(redirection: str, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """A command with its streams as a shell redirects them."""
     script = f'"$@" {redirection}'
     return subprocess.run(
-        ["sh", "-c", script, "sh", *SINGAN, *command], cwd=folder, check=False, capture_output=True, text=True
+        ["sh", "-c", script, "sh", *SINGAN, *command],
+        cwd=folder,
+        env=offline(),
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -52,7 +62,7 @@ def test_a_pipe_that_nobody_reads_ends_a_command_quietly(
     reading, writing = os.pipe()
     os.close(reading)
     with subprocess.Popen(
-        [*SINGAN, *command], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True
+        [*SINGAN, *command], cwd=tmp_path, env=offline(), stdout=writing, stderr=subprocess.PIPE, text=True
     ) as process:
         os.close(writing)
         _, told = process.communicate()
