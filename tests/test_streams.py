@@ -40,7 +40,6 @@ def in_shell(redirection: str, folder: Path, *command: str) -> subprocess.Comple
         (("list", *STUDY), ">&-"),
         (("list", *STUDY), ">&- 2>&- <&-"),
         (("list", *STUDY, "--help"), "2>&-"),
-        (RUN, ">&- <&-"),
     ],
 )
 def test_a_closed_stream_stops_no_command(
@@ -48,11 +47,30 @@ def test_a_closed_stream_stops_no_command(
 ) -> None:
     done = in_shell(redirection, tmp_path, *command)
     assert (done.returncode, done.stderr) == (0, "")
-    written = [
-        path for path in tmp_path.rglob("*") if path.suffix in {".json", ".lock", ""} and path.is_file()
-    ]
-    for path in written:
-        assert b"level 0 of" not in path.read_bytes(), "no file got the number of a closed stream"
+
+
+WORK = """
+import os, sys
+from runner import cli
+from runner.progress import showing_progress
+@cli.cli.command("work")
+def work():
+    with open("record", "w") as record, showing_progress() as progress:
+        os.system("echo from a child; echo from a child >&2")
+        progress.say("level 0")
+        record.write(f"{record.fileno() > 2}")
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_no_file_gets_the_number_of_a_closed_stream(redirection: str, tmp_path: Path) -> None:
+    script = f'"$@" {redirection}'
+    command = ["sh", "-c", script, "sh", sys.executable, "-c", WORK, "work"]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "record").read_text() == "True"
 
 
 @pytest.mark.parametrize("command", [("list", *STUDY), RUN], ids=lambda command: command[0])
