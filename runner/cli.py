@@ -5,7 +5,6 @@ Commands import what they need when they run, so that `singan --help` does not w
 
 from __future__ import annotations
 
-import io
 import sys
 from typing import NoReturn
 
@@ -24,6 +23,7 @@ from runner.commands.status import status
 from runner.commands.store import store
 from runner.commands.super_resolve import super_resolve
 from runner.execution.interrupt import TimeLimitReachedError
+from runner.streams import settle_streams, wants_colour
 from singan import __version__
 from singan.errors import UserError
 
@@ -52,11 +52,9 @@ for _command in (
 
 def main() -> None:
     """Entry point of `singan`: the one place that turns a `UserError` into a line and an exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name no terminal can show must not end a command
-            stream.reconfigure(errors="backslashreplace")
+    settle_streams()
     try:
-        cli(standalone_mode=False)
+        cli(standalone_mode=False, color=wants_colour())
     except UserError as error:
         _end(str(error))
     except click.exceptions.NoArgsIsHelpError as error:

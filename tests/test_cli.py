@@ -10,6 +10,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from helpers.outcomes import refused
 from helpers.shell import SINGAN, STUDY, TINY, Shell
 from helpers.tiny_study import TinyStudy
 from runner.commands import exit_status
@@ -111,6 +112,17 @@ def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: py
     assert "sr on dots: out of memory" in err
     _, out, _ = singan("status", *TINY, "--experiment", "sr")
     assert "failed    sr on dots  out of memory" in out
+
+
+@pytest.mark.parametrize("command", ["verify", "du", "gc"])
+@pytest.mark.parametrize("folder", ["mistyped", "empty", "full"])
+def test_a_folder_that_is_no_store_is_not_looked_after(
+    command: str, folder: str, singan: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    assert f"{folder}: is no store; name " in refused(singan("store", command, "--store", folder))
 
 
 @pytest.mark.parametrize(

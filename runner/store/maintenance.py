@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from runner.planning.plan import digest
 from runner.store.store import KINDS, DamagedError, Entry, Kind, Store
+from singan.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Verified:
 
 
 def verify(store: Store) -> Verified:
-    """Read everything and compare it with its checksum; changes nothing."""
+    """Read everything and compare it with its checksum, changing nothing. `UserError` without a store."""
+    _refuse_no_store(store)
     whole, damaged, incomplete = 0, [], []
     for kind, folder in _entries(store):
         entry = store.find(kind, folder.name)
@@ -48,8 +50,9 @@ def verify(store: Store) -> Verified:
 
 
 def disk_use(store: Store) -> dict[str, int]:
-    """Bytes by part of the store, largest first."""
-    parts = [path for path in store.root.iterdir() if path.is_dir()] if store.root.is_dir() else []
+    """Bytes by part of the store, largest first. Raises `UserError` where no store is."""
+    _refuse_no_store(store)
+    parts = [path for path in store.root.iterdir() if path.is_dir()]
     sizes = {path.name: size_of(path) for path in parts}
     return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
 
@@ -64,7 +67,9 @@ def rubbish(store: Store, *, unused: bool = False) -> list[Path]:
     """What can go: entries set aside, what killed writes left, trainings in progress that are finished.
 
     With `unused` also finished work no run of the study last needed, so every level of one's own pictures.
+    Raises `UserError` where no store is.
     """
+    _refuse_no_store(store)
     found = [*_files(store.root / "damaged"), *_torn_writes(store)]
     found += [path for path in _files(store.root / "partial") if store.find("levels", path.name) is not None]
     if unused:
@@ -83,6 +88,12 @@ def remove(paths: list[Path]) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _refuse_no_store(store: Store) -> None:
+    """A mistyped name is no store that is whole, and nothing to clear up."""
+    if not (store.root / "format").is_file():
+        raise UserError("is no store", where=str(store.root), right="name one with --store")
 
 
 def _entries(store: Store) -> Iterator[tuple[Kind, Path]]:
