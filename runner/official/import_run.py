@@ -160,6 +160,9 @@ class _Importing:
     def fill_store(self) -> None:
         """Get levels and pictures into the store, whatever of them is missing."""
         first, *others = self.run.draws
+        missing = [task for task in self.run.draws if not self._has_output(task)]
+        self.progress.begin(float(len(missing)))
+        Resources(self.device).settle()  # as `run` does, whose pictures these stand beside
         # Made before anything is written: the weights of strangers may come to nothing.
         shown = None if self._has_output(first) else self._super_resolve(first)
         self.store.prepare()
