@@ -16,6 +16,7 @@ import pytest
 from helpers.records import Synthetic, small_study, write_results
 from helpers.shell import Shell
 from runner.metrics.evaluate import DEFINITIONS
+from runner.publish.data.gather import gather
 from runner.publish.site import SiteReport, build_site
 from runner.record.schema import Results, RunRecord, run_name
 from runner.study.schema import Study
@@ -312,3 +313,19 @@ def test_ones_own_pictures_are_shown_and_the_study_s_left_out_if_unused(tmp_path
     own = build(study, tmp_path, "own")
     assert "images/my-cat.html" in own.pages
     assert "images/colosseum.html" not in own.pages
+
+
+@pytest.mark.parametrize("moved", [{"x": 60}, {"width": 100}])
+def test_a_crop_that_the_study_changed_since_is_told(tmp_path: Path, moved: dict[str, int]) -> None:
+    study = small_study(("original",), ("colosseum",))
+    image = study.image["colosseum"]
+    assert image.crop is not None
+    results = write_results(tmp_path, study, Synthetic())
+    (recorded,) = results.images()
+    results.write("images/colosseum", recorded.model_copy(update={"crop": image.box_in_file}))
+    assert gather(study, tmp_path).notes == ()
+    changed = image.model_copy(update={"crop": image.crop.model_copy(update=moved)})
+    data = gather(study.model_copy(update={"image": {"colosseum": changed}}), tmp_path)
+    assert any("that the study has now" in note or "than the study has now" in note for note in data.notes)
+    assert data.cell("original", "colosseum").run is not None
+    assert all(run.warning for run in data.cell("original", "colosseum").runs)

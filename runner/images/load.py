@@ -34,6 +34,8 @@ class LoadedImage:
     ground_truth: Mapping[int, Pixels] = field(default_factory=dict)
     is_own: bool = False
     """Whether it is the user's own picture, not one of the study."""
+    crop: tuple[int, int, int, int] | None = None
+    """Left, top, right, bottom of it in the study's file, pixels; None for what is no image of the study."""
 
     @property
     def size(self) -> Size:
@@ -73,7 +75,9 @@ def _load(image: Image, stand_ins: StandIns) -> LoadedImage:
             return _stand_in(image)
         raise
     check_trainable(Size(*pixels.shape[:2]), f"image {image.id}")
-    return LoadedImage(image.id, image.title, pixels, image.credit, None, ground_truth)
+    return LoadedImage(
+        image.id, image.title, pixels, image.credit, None, ground_truth, crop=image.box_in_file
+    )
 
 
 def _cropped(source: SourceFile) -> Pixels:

@@ -93,6 +93,8 @@ class ImageRecord(Record):
     """What stood in for the study's image when that could not be had; such a run says nothing about it."""
     is_own: bool = False
     """Whether it is the user's own picture, not one of the study."""
+    crop: tuple[Count, Count, Count, Count] | None = None
+    """Left, top, right, bottom of it in the study's file, pixels, where that is known."""
     enlarged: Mapping[str, Mapping[Literal["nearest", "bicubic"], Picture]]
     """By factor, as in the file names: `x8`."""
     baselines: Mapping[str, Mapping[str, Metrics]] = {}

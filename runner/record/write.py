@@ -91,6 +91,7 @@ def record_image(
         pixels_sha256=image.digest,
         stand_in=image.stand_in,
         is_own=image.is_own,
+        crop=image.crop,
         enlarged={**(same.enlarged if same else {}), name: enlarged},
         baselines={**(same.baselines if same else {}), name: baselines},
         ground_truth=truths,

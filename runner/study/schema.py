@@ -91,6 +91,11 @@ class SourceFile(Table):
         return self
 
     @property
+    def box_in_file(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of what is used of the file, pixels."""
+        return self.crop.box if self.crop is not None else (0, 0, self.size.width, self.size.height)
+
+    @property
     def cropped_size(self) -> Size:
         """Size of the picture once cropped."""
         return (self.crop or self.size).size

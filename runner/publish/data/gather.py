@@ -45,6 +45,7 @@ from runner.store.provenance import Provenance
 from runner.study.published import Published
 from runner.study.schema import Dimensions, Experiment, Image, Study
 from singan.errors import UserError
+from singan.geometry import Size
 
 _Runs = Mapping[tuple[str, str], tuple[RunRecord, ...]]
 
@@ -226,12 +227,25 @@ class _Gathering:
             found.append(f"{_listed(widths)} channels, not the profile's {self.profile.base_width}")
         if changed:
             found.append(f"another setting of {', '.join(changed)} than the study has now")
+        found += self._changed_crop(record.image)
         if not found:
             return ""
         said = "" if record.imported_from is None else "said to have been "
         warning = f"{said}trained with {'; '.join(found)}"
         self.notes.append(f"{name}: {warning}")
         return warning
+
+    def _changed_crop(self, name: str) -> list[str]:
+        """What tells that an image was recorded in another crop than the study has now."""
+        record, image = self.image_records.get(name), self.shown[name]
+        if record is None or record.is_own or record.stand_in is not None:
+            return []
+        size = Size(record.height, record.width)
+        if size != image.cropped_size:
+            return [f"a picture of {size} pixels, not the {image.cropped_size} that the study has now"]
+        if record.crop not in {None, image.box_in_file}:
+            return ["another crop of the picture than the study has now"]
+        return []
 
     def _output(self, record: RunRecord, name: str, stand_in: str | None) -> Slot:
         if record.status == "failed":
