@@ -244,3 +244,24 @@ def test_a_file_system_that_gives_no_locks_is_refused(
     monkeypatch.setattr("fcntl.flock", denied)
     with pytest.raises(UserError, match="files cannot be locked there"):
         Store(tmp_path / "store").prepare()
+
+
+def test_many_that_put_the_same_entry_at_once_all_succeed(store: Store) -> None:
+    failures: list[BaseException] = []
+
+    def put_often() -> None:
+        try:
+            for _ in range(40):
+                add(store)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=put_often) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    entry = store.find("levels", "k")
+    assert entry is not None
+    assert entry.read("a") == b"weights"

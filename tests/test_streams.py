@@ -89,9 +89,10 @@ def test_a_pipe_that_nobody_reads_ends_a_command_quietly(
 
 WARNING = """
 from runner import cli
+from runner.commands.options import tell_stand_in
 @cli.cli.command("warn")
 def warn():
-    cli._warn("a photograph")
+    tell_stand_in("a photograph")
 cli.main()
 """
 

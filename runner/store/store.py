@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -44,6 +45,9 @@ _DIGEST_bytes = 32
 
 _MOMENT_s = 0.5
 """How long to wait for a lock before looking whether there is still reason to."""
+
+_MOST_RIVALS = 20
+"""Times that another process may be faster to put an entry in its place."""
 
 WhileWaiting = Callable[[str], None]
 """Called with who holds what is waited for."""
@@ -199,8 +203,7 @@ class Store:
             fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
             yield fresh
             fresh.chmod(0o755)
-            _remove(folder)
-            fresh.rename(folder)
+            _put_in_place(fresh, folder)
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror}", where=str(folder)) from None
         finally:
@@ -325,6 +328,26 @@ def _holder_words(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
     except OSError:
         return "another process"
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    """Rename a folder to where another may lie. Who puts the same there meanwhile has the same to put: equal
+    keys are equal work, so the last one wins.
+    """
+    aside = fresh.with_name(f"{fresh.name}-old")
+    for _ in range(_MOST_RIVALS):
+        with suppress(FileNotFoundError):
+            folder.rename(aside)
+        try:
+            fresh.rename(folder)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+        else:
+            return
+        finally:
+            _remove(aside)
+    raise OSError(errno.ENOTEMPTY, "other processes put the same there again and again")
 
 
 def _remove(path: Path) -> None:
