@@ -131,19 +131,19 @@ class TrainingCallback:
 
 
 class InterruptedTrainingError(Exception):
-    """The supervisor stopped a training before its end; it has been kept."""
+    """The callback stopped a training before its end; it has been kept."""
 
 
 def train_level(
-    pyramid: Pyramid, task: LevelTask, engine: Engine, supervisor: TrainingCallback | None = None
+    pyramid: Pyramid, task: LevelTask, engine: Engine, callback: TrainingCallback | None = None
 ) -> tuple[TrainedLevel, LevelHistory]:
     """Train the pyramid's next level.
 
-    Raises `UserError` when a loss stops being finite, `InterruptedTrainingError` when `supervisor` stops it.
+    Raises `UserError` when a loss stops being finite, `InterruptedTrainingError` when `callback` stops it.
     """
-    supervisor = supervisor or TrainingCallback()
+    callback = callback or TrainingCallback()
     inputs, state, history = prepare_inputs(pyramid, task), prepare_state(pyramid, task), LevelHistory()
-    supervisor.restore(state, history)
+    callback.restore(state, history)
     is_last = inputs.level == pyramid.geometry.last
     stop = StopRule() if is_last else task.stop
     stopwatch = Stopwatch(inputs.real.device)
@@ -163,13 +163,13 @@ def train_level(
         lap = stopwatch.lap(finished=is_snapshot)
         history.seconds += lap.wall
         history.processor_seconds += lap.processor
-        supervisor.epoch_done(EpochReport(epoch + 1, task.settings.epochs, result.losses))
+        callback.epoch_done(EpochReport(epoch + 1, task.settings.epochs, result.losses))
         if ends:
             break
-        interrupted = supervisor.wants_stop()
+        interrupted = callback.wants_stop()
         if is_snapshot or interrupted:
             _fetch_finite(pending, history)
-            supervisor.keep(state, history)
+            callback.keep(state, history)
         if interrupted:
             raise InterruptedTrainingError
 

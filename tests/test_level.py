@@ -384,7 +384,7 @@ BRIEF = replace(TASK, settings=replace(SETTINGS, epochs=20, discriminator_steps=
 
 
 def train_with_breaks(level: int, notes: Notebook, engine: Engine, task: LevelTask = BRIEF) -> Outcome:
-    """Start again, as in a new process, whenever the supervisor stops the training."""
+    """Start again, as in a new process, whenever the callback stops the training."""
     while True:
         try:
             return train_level(tiny_pyramid(trained=level), task, engine, notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 import threading
@@ -120,7 +119,6 @@ def test_empty_folders_of_others_stay(tmp_path: Path) -> None:
     assert set(everything(out)) == before - {"pages/old.html"}
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_a_repository_in_the_folder_outlives_a_rebuild(tmp_path: Path) -> None:
     out = tmp_path / "site"
     write_site(out, {"index.html": "old"})

@@ -8,7 +8,7 @@ BatchNorm of B * C channels. In what follows
 are the parts of a block, `[B, C, H, W]`; `da` is the gradient of some scalar by `a`; `a_t` is the tangent of
 `a`, its derivative along a direction in the input. Biases without effect (see `networks`) get no gradient.
 
-Where compiled loops serve, `fused` computes the parts between convolutions.
+Where compiled loops serve, `kernels.batch_norm` computes the parts between convolutions.
 """
 
 from __future__ import annotations

@@ -57,9 +57,6 @@ def _cache_folder() -> Path:
 if _HAS_NUMBA:
     config.CACHE_DIR = str(_cache_folder())
 
-
-if _HAS_NUMBA:
-
     class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # numba ships no types
         """Compiled code kept from process to process, whose loss costs no more than compiling again."""
 

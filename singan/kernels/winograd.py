@@ -22,7 +22,7 @@ are kept. Arrays are flat, and their 36 planes `PADDING` floats apart:
     v [36, C, row]  windows of the input, transformed        u [36, K, C]  weight, transformed
     m [36, K, row]  tiles of the output, not yet back; or tiles of its gradient, transformed
 
-Needs numba (extra `fast`), and channels in multiples of 4. The vector code is emitted by `vector_code`.
+Needs numba (extra `fast`), and channels in multiples of 4. The vector code is emitted by `simd`.
 """
 
 from __future__ import annotations
