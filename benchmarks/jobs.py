@@ -11,7 +11,7 @@ import torch
 from benchmarks.as_published import AsPublished
 from benchmarks.measuring import show
 from benchmarks.training import STUDY, study_images
-from runner.execution.executor import Execution
+from runner.execution.execute import Execution
 from runner.execution.resources import Resources, choose_device, choose_jobs
 from runner.planning.plan import Plan, make_plan
 from runner.progress import PlainProgress

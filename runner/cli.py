@@ -12,6 +12,7 @@ import click
 
 from runner.commands import exit_status
 from runner.commands.build_site import build_site
+from runner.commands.cluster import scheduler, worker
 from runner.commands.export_official import export_official
 from runner.commands.import_official import import_official
 from runner.commands.import_published import import_published
@@ -46,6 +47,8 @@ for _command in (
     build_site,
     store,
     serve,
+    scheduler,
+    worker,
 ):
     cli.add_command(_command)
 

@@ -35,13 +35,18 @@ class Progress(Protocol):
 
 
 def duration(seconds: float) -> str:
-    """`2 h 05 min`, `3 min 20 s`, `4.2 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    """Seconds to three figures or so: `0.43 s`, `12.7 s`, `3 min 05 s`, `2 h 07 min`.
+
+    >>> [duration(value) for value in (0.432, 12.68, 59.96, 185.2, 7620.0)]
+    ['0.43 s', '12.7 s', '1 min 00 s', '3 min 05 s', '2 h 07 min']
+    """
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 class _Clock:

@@ -105,13 +105,13 @@ def test_a_run_that_fails_exits_1_with_its_reason(singan: Shell, monkeypatch: py
     def hungry(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("runner.execution.executor.train_task", hungry)
+    monkeypatch.setattr("runner.execution.carry_out.train_level", hungry)
     status, out, err = singan("run", *TINY, "--experiment", "sr")
     assert status == exit_status.FAILED
     assert "0 of 1 runs done, 1 failed" in out
-    assert "sr on dots: out of memory" in err
+    assert "sr on dots: level 0: out of memory" in err
     _, out, _ = singan("status", *TINY, "--experiment", "sr")
-    assert "failed    sr on dots  out of memory" in out
+    assert "failed    sr on dots  level 0: out of memory" in out
 
 
 @pytest.mark.parametrize("command", ["verify", "du", "gc"])
@@ -160,7 +160,7 @@ def test_an_interrupted_run_says_how_to_go_on(singan: Shell, monkeypatch: pytest
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("runner.execution.executor.train_task", interrupted)
+    monkeypatch.setattr("runner.execution.carry_out.train_level", interrupted)
     status, _, err = singan("run", *TINY)
     assert status == exit_status.INTERRUPTED
     assert "the same command goes on from what is kept" in err

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from helpers.tiny_study import TinyStudy
-from runner.execution.executor import Execution
+from runner.execution.execute import Execution
 from runner.execution.resources import Resources
 from runner.progress import PlainProgress
 from runner.record.schema import Results
@@ -28,7 +28,7 @@ def _work(study: Path, folder: Path, name: str) -> None:
 
 def test_two_runs_at_once_train_each_level_once(tiny_study: TinyStudy, tmp_path: Path) -> None:
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["runner.execution.executor"])
+    processes.set_forkserver_preload(["runner.execution.execute"])
     workers = [processes.Process(target=_work, args=(tiny_study.path, tmp_path, name)) for name in "ab"]
     for worker in workers:
         worker.start()

@@ -24,7 +24,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         trained.append(pyramid.next_level)  # type: ignore[attr-defined]
         return train_level(pyramid, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("runner.execution.worker.train_level", counting)
+    monkeypatch.setattr("runner.execution.carry_out.train_level", counting)
     return trained
 
 
@@ -132,7 +132,7 @@ def test_a_failed_run_is_recorded_without_what_is_damaged(lab: Lab, monkeypatch:
     history = lab.store.root / "levels" / dots.levels[1] / HISTORY
     history.write_bytes(history.read_bytes()[:-1] + b"\x55")
     monkeypatch.setattr(
-        "runner.execution.executor.super_resolve_task",
+        "runner.execution.carry_out.super_resolve",
         lambda *arguments: (_ for _ in ()).throw(UserError("no")),
     )
     outcome = lab.run(plan)
@@ -149,7 +149,7 @@ def test_a_failed_run_does_not_stop_the_others_and_is_recorded_with_its_reason(
             raise UserError("training diverged: loss d_real is nan at epoch 1")
         return train_level(pyramid, task, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("runner.execution.worker.train_level", diverging)
+    monkeypatch.setattr("runner.execution.carry_out.train_level", diverging)
     outcome = lab.run()
     reason = "level 2: training diverged: loss d_real is nan at epoch 1"
     assert (outcome.done, outcome.failures) == (5, {"sr on dots": reason})
@@ -164,11 +164,11 @@ def test_out_of_memory_is_a_reason_not_an_end(lab: Lab, monkeypatch: pytest.Monk
     def hungry(*arguments: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate a lot")
 
-    monkeypatch.setattr("runner.execution.executor.train_task", hungry)
+    monkeypatch.setattr("runner.execution.carry_out.train_level", hungry)
     outcome = lab.run(lab.tiny.plan("original"))
     assert outcome.failures == {
-        "original on dots": "out of memory on cpu",
-        "original on stripes": "out of memory on cpu",
+        "original on dots": "level 0: out of memory on cpu",
+        "original on stripes": "level 0: out of memory on cpu",
     }
 
 
@@ -177,7 +177,7 @@ def test_a_run_that_failed_and_now_works_is_recorded_as_done(
 ) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(
-            "runner.execution.executor.super_resolve_task",
+            "runner.execution.carry_out.super_resolve",
             lambda *arguments: (_ for _ in ()).throw(UserError("no")),
         )
         assert lab.run().done == 0

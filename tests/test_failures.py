@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 import pytest
@@ -18,8 +17,8 @@ import torch
 from helpers.shell import STUDY, TINY, Shell
 from helpers.tiny_study import TinyStudy
 from runner.commands import exit_status
-from runner.execution.pool import WorkerPool
-from runner.execution.task import News
+from runner.execution.assignment import Ended, Event, LevelMade
+from runner.execution.executors.pool import ProcessPool
 from runner.record.schema import Results, RunRecord
 from runner.store.maintenance import rubbish, verify
 from runner.store.store import Store
@@ -284,15 +283,18 @@ def test_a_store_that_vanishes_ends_in_one_line_and_no_half_store_is_left_in_its
 def test_a_store_that_vanishes_under_several_processes_ends_in_one_line_too(
     singan: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hear = WorkerPool._hear
+    listen = ProcessPool.listen
 
-    def hear_and_lose_the_store(self: WorkerPool, worker: Any, news: News) -> None:
-        hear(self, worker, news)
-        if self.finished:
-            shutil.rmtree(tmp_path / "store", ignore_errors=True)
+    def listen_and_lose_the_store(self: ProcessPool, hear: Callable[[Event], None]) -> None:
+        def hear_and_lose_it(event: Event) -> None:
+            hear(event)
+            if isinstance(event, Ended) and isinstance(event.result, LevelMade):
+                shutil.rmtree(tmp_path / "store", ignore_errors=True)
+
+        listen(self, hear_and_lose_it)
 
     with monkeypatch.context() as broken:
-        broken.setattr(WorkerPool, "_hear", hear_and_lose_the_store)
+        broken.setattr(ProcessPool, "listen", listen_and_lose_the_store)
         status, _, err = singan(*ORIGINAL, "--jobs", "2")
     assert status == exit_status.USAGE
     assert err == "singan: store: the store has gone; bring it back, and run again\n"

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.store import PROVENANCE
 from helpers.tiny_study import TinyStudy
-from runner.execution.executor import Execution
+from runner.execution.execute import Execution
 from runner.execution.resources import Resources
 from runner.images.load import LoadedImage
 from runner.metrics.evaluate import Metrics, evaluate

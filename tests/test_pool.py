@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from helpers.tiny_study import TinyStudy
-from runner.execution.executor import Execution, Outcome
-from runner.execution.pool import WorkerPool, critical_paths
+from runner.execution.assignment import Event, Saved
+from runner.execution.execute import Execution, Outcome
+from runner.execution.executors.pool import ProcessPool
 from runner.execution.resources import Resources
 from runner.execution.task import tasks_of
 from runner.planning.plan import Plan, Run
 from runner.progress import PlainProgress
 from runner.record.schema import Results
 from runner.store.store import Store
+from singan.level import InterruptedTrainingError
 
 
-def run(tiny: TinyStudy, folder: Path, jobs: int, plan: Plan | None = None) -> tuple[Outcome, Results, Store]:
-    results, store = Results(folder / "results", "tiny"), Store(folder / "store")
+def execution(tiny: TinyStudy, folder: Path, jobs: int, plan: Plan | None = None) -> Execution:
+    store = Store(folder / "store")
     store.prepare()
-    execution = Execution(plan or tiny.plan(), tiny.images, store, Resources(jobs=jobs), PlainProgress())
-    return execution.run_all(results, command), results, store
+    return Execution(plan or tiny.plan(), tiny.images, store, Resources(jobs=jobs), PlainProgress())
+
+
+def run(tiny: TinyStudy, folder: Path, jobs: int) -> tuple[Outcome, Results, Store]:
+    results, made = Results(folder / "results", "tiny"), execution(tiny, folder, jobs)
+    return made.run_all(results, command), results, made.store
 
 
 def command(one: Run) -> str:
@@ -49,63 +54,60 @@ def test_two_processes_train_each_level_once_and_to_the_same_bits(
     assert all(one.output is not None and one.output.provenance.jobs == 2 for one in runs)
 
 
-class Killer(PlainProgress):
-    """Kills the first worker that is at work."""
+class KillingPool(ProcessPool):
+    """Kills a worker at the first sign of life, and remembers on which task."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.pool: WorkerPool | None = None
-        self.killed = 0
+    killed = ""
 
-    def wants_update(self) -> bool:
-        busy = [worker for worker in self.pool._workers if worker.task] if self.pool else []
-        if busy and not self.killed:
-            pid = busy[0].process.pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            self.killed = pid
-        return False
-
-
-@pytest.fixture
-def pool(tiny_study: TinyStudy, tmp_path: Path) -> Iterator[WorkerPool]:
-    store = Store(tmp_path / "store")
-    store.prepare()
-    plan, progress = tiny_study.plan(), Killer()
-    made = WorkerPool(plan, tiny_study.images, store, Resources(jobs=2), progress, threading.Event())
-    made.begin(tasks_of(plan))
-    yield made
-    made.kill()
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        if not self.killed:
+            worker = self._workers[0]
+            assert worker.process.pid is not None
+            assert worker.at_work is not None
+            os.kill(worker.process.pid, signal.SIGKILL)
+            self.killed = worker.at_work
+        super().listen(hear)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(pool: WorkerPool) -> None:
-    assert isinstance(pool.progress, Killer)
-    pool.progress.pool = pool
-    for one in pool.plan.runs:
-        pool.wait_for(one)
-    assert pool.progress.killed
-    assert set(pool.failures.values()) == {"its process died (SIGKILL)"}
-    everything = set(tasks_of(pool.plan))
-    assert pool.finished | pool.failures.keys() == everything
-    assert pool.finished, "the others went on"
+def test_a_killed_worker_takes_only_its_task_and_what_stands_on_it(
+    tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    made = execution(tiny_study, tmp_path, jobs=2)
+    made.executor = pool = KillingPool(made.place)
+    outcome = made.run_all(Results(tmp_path / "results", "tiny"), command)
+    task = tasks_of(made.plan)[pool.killed]
+    hit = {made.plan.label(one) for one in made.plan.runs if pool.killed in one.levels}
+    assert outcome.failures.keys() == hit
+    level = made.plan.levels[task.key].level
+    assert set(outcome.failures.values()) == {f"level {level}: its process died (SIGKILL)"}
+    assert outcome.done == len(made.plan.runs) - len(hit) > 0
 
 
-def test_a_pool_that_is_asked_to_stop_keeps_what_it_has(pool: WorkerPool) -> None:
-    pool.interrupt.set()
-    pool.wait_for(pool.plan.runs[0])
-    pool.dismiss()
-    assert not pool.finished
+class StoppingPool(ProcessPool):
+    """The user wants to stop as soon as one worker has something worth keeping."""
+
+    def __init__(self, place: Resources, stop: Callable[[], None]) -> None:
+        super().__init__(place)
+        self._want_stop = stop
+
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        def hear_and_stop(event: Event) -> None:
+            hear(event)
+            if isinstance(event, Saved):
+                self._want_stop()
+
+        super().listen(hear_and_stop)
+
+
+def test_a_pool_that_is_asked_to_stop_keeps_what_it_has(tiny_study: TinyStudy, tmp_path: Path) -> None:
+    made = execution(tiny_study, tmp_path, jobs=2)
+    made.executor = pool = StoppingPool(made.place, made.interrupt.set)
+    with pytest.raises(InterruptedTrainingError):
+        made.run_all(Results(tmp_path / "results", "tiny"), command)
     assert all(not worker.process.is_alive() for worker in pool._workers)
-
-
-def test_the_longest_chain_of_work_comes_first(tiny_study: TinyStudy) -> None:
-    plan = tiny_study.plan()
-    found = critical_paths(plan)
-    assert found.keys() == tasks_of(plan).keys()
-    for one in plan.runs:
-        chain = [plan.levels[key].cost for key in one.levels] + [one.output.cost]
-        assert found[one.levels[0]] >= sum(chain) * (1 - 1e-12)
-        assert [found[key] for key in one.levels] == sorted((found[key] for key in one.levels), reverse=True)
-    longest = max(sum(plan.levels[key].cost for key in one.levels) + one.output.cost for one in plan.runs)
-    assert max(found.values()) == pytest.approx(longest)
+    kept = {path.name for path in (made.store.root / "partial").glob("*")}
+    assert kept
+    assert not kept & weights(made.store).keys()
+    outcome, _, _ = run(tiny_study, tmp_path, jobs=1)
+    assert (outcome.done, outcome.failures) == (len(made.plan.runs), {})

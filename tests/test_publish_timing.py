@@ -8,6 +8,7 @@ import pytest
 
 from helpers.records import MACHINE
 from helpers.times import levels_of
+from runner import progress
 from runner.publish import words
 from runner.publish.data.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
 from runner.study.published import Published
@@ -60,7 +61,7 @@ def test_runs_of_different_machines_are_marked(machine: str, other: bool) -> Non
 
 
 def test_examples_in_words_hold() -> None:
-    assert doctest.testmod(words) == (0, 1)
+    assert doctest.testmod(progress) == (0, 1)
 
 
 def test_lists_read_as_sentences() -> None:

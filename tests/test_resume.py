@@ -16,7 +16,7 @@ import torch
 
 from helpers.tiny import tiny_pyramid
 from helpers.tiny_study import TinyStudy
-from runner.execution.executor import Execution
+from runner.execution.execute import Execution
 from runner.execution.resources import Resources
 from runner.progress import PlainProgress
 from runner.record.schema import Results
@@ -157,7 +157,7 @@ def test_twenty_kills_at_random_moments_change_no_bit(
 ) -> None:
     tiny_study.edit("epochs = 2", "epochs = 8")
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["runner.execution.executor"])
+    processes.set_forkserver_preload(["runner.execution.execute"])
 
     def start(folder: Path, die_at_write: int | None = None) -> multiprocessing.process.BaseProcess:
         process = processes.Process(target=_work, args=(tiny_study.path, folder, die_at_write))

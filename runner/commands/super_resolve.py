@@ -52,7 +52,7 @@ def super_resolve(
     store: Path,
 ) -> None:
     """Train on PICTURE and enlarge it. PICTURE may be left out with --trained, which has it."""
-    from runner.execution.own_picture import check_output, enlarge, enlarge_trained
+    from runner.execution.own_picture import check_output, enlarge
     from runner.images.own import load_own
     from runner.planning.plan import make_plan
     from runner.planning.request import checked_factor
@@ -66,6 +66,8 @@ def super_resolve(
     if trained is not None:
         _refuse_given(context, ("experiment", "profile_name", "store"), "with --trained nothing is trained")
         check_output(output, picture)
+        from runner.official.enlarge import enlarge_trained
+
         size = enlarge_trained(trained, picture, factor, seed, device, output)
         click.echo(f"{output}: {size}, by what {trained} holds")
         return

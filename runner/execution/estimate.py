@@ -17,9 +17,8 @@ from dataclasses import dataclass
 
 import torch
 
-from runner.execution.pool import critical_paths
 from runner.execution.resources import Resources
-from runner.execution.task import Task
+from runner.execution.task import Task, critical_paths, tasks_of
 from runner.planning.plan import LevelTraining, Plan, SuperResolution
 from singan.feeds import adversarial_inputs
 from singan.geometry import PyramidGeometry, sr_step_sizes
@@ -58,7 +57,7 @@ def estimate(plan: Plan, pending: Mapping[str, Task], place: Resources) -> Estim
     seconds = {key: statistics.fmean(times[key] for times in found) for key in found[0]}
     tasks = {key: _duration(task, plan, seconds) for key, task in pending.items()}
     return Estimate(
-        tasks, makespan(pending, tasks, critical_paths(plan), place.jobs), _longest(pending, tasks)
+        tasks, makespan(pending, tasks, critical_paths(tasks_of(plan)), place.jobs), _longest(pending, tasks)
     )
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -52,20 +52,22 @@ class Resources:
     engine: EngineName = "batched"
     jobs: int = 1
     """Processes that work side by side; each has its share of the threads."""
+    threads: int | None = None
+    """Of each process, as bits differ by their number; None: its share of this machine's."""
 
     def make_engine(self) -> Engine:
         """A fresh engine."""
         return ENGINES[self.engine]()
 
     def settle(self) -> None:
-        """Prepare this process: its share of the threads, full float32 precision, memory kept at hand."""
-        torch.set_num_threads(self._threads(torch.get_num_threads()))
+        """Prepare this process: its number of threads, full float32 precision, memory kept at hand."""
+        torch.set_num_threads(self.threads or self._share_of(_threads_of_the_machine()))
         torch.backends.cudnn.allow_tf32 = False  # on by default for convolutions
         keep_freed_memory()
 
-    def _threads(self, there_are: int) -> int:
-        """Of this process, of all there are."""
-        share = max(1, there_are // self.jobs)
+    def _share_of(self, threads: int) -> int:
+        """How many of the machine's threads each process has."""
+        share = max(1, threads // self.jobs)
         has_compiled = self.engine != "plain" and self.device.type == "cpu" and jit.is_available()
         return 1 if has_compiled and share <= THREADS_COMPILED_BEATS else share
 
@@ -73,7 +75,13 @@ class Resources:
         """That of one of the processes: with several GPUs each has its own."""
         if self.device.type != "cuda":
             return self
-        return Resources(torch.device("cuda", index % torch.cuda.device_count()), self.engine, self.jobs)
+        return replace(self, device=torch.device("cuda", index % torch.cuda.device_count()))
+
+
+@cache
+def _threads_of_the_machine() -> int:
+    """What torch takes by itself; asked before any process settles for a share."""
+    return torch.get_num_threads()
 
 
 def choose_device(name: DeviceName) -> torch.device:

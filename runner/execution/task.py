@@ -1,26 +1,13 @@
-"""A task as one process hands it to another, and what comes back."""
+"""What a plan has to do, task by task, each named by its key, and which of it matters most."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import torch
-
-from runner.execution.resources import Resources, provenance
-from runner.execution.worker import super_resolve_task, train_task
-from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, Plan, SuperResolution
-from runner.progress import duration
-from runner.record.measure import Measuring
-from runner.store.store import DamagedError, Kind, Store
-from singan.errors import UserError
+from runner.store.store import Kind, Store
 from singan.geometry import PyramidGeometry, factor_text
-from singan.level import EpochReport, InterruptedTrainingError
-
-_NEWS_EVERY = 0.01
-"""Share of a task between two reports of how far it is."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +20,16 @@ class Task:
     """Keys of the levels below it, coarsest first."""
     geometry: PyramidGeometry
     label: str
-    again: bool = False
-    """Do it even if it was done before."""
 
     @property
     def key(self) -> str:
         """Key of its result."""
         return self.what.key
+
+    @property
+    def kind(self) -> Kind:
+        """What the store calls its result."""
+        return "levels" if isinstance(self.what, LevelTraining) else "outputs"
 
     @property
     def below(self) -> str | None:
@@ -52,44 +42,8 @@ class Task:
         return self.what.cost
 
 
-@dataclass(frozen=True)
-class Moved:
-    """How far a task is."""
-
-    fraction: float
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A task waits for another process, which works on the same."""
-
-    holder: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """A task is done, or was found done by another process; in words."""
-
-    outcome: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A task cannot be done."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Left:
-    """A task was left: the user wants to stop, or what it builds on is damaged and has to be done again."""
-
-
-News = Moved | Waiting | Done | Failed | Left
-
-
 def tasks_of(plan: Plan) -> dict[str, Task]:
-    """Everything a plan has to do, by key, each once."""
+    """Everything a plan has to do, by key, each once: run by run, and in each run from the bottom up."""
     tasks: dict[str, Task] = {}
     for run in plan.runs:
         label = plan.label(run)
@@ -99,98 +53,27 @@ def tasks_of(plan: Plan) -> dict[str, Task]:
             where = f"{label}, level {index} of {geometry.last} ({level.size})"
             tasks.setdefault(key, Task(level, run.image, run.levels[:index], geometry, where))
         for draw in run.draws:
-            where = f"{label}, super-resolution x{factor_text(draw.factor)}"
+            which = f", noise {draw.draw + 1} of {len(run.draws)}" if len(run.draws) > 1 else ""
+            where = f"{label}, super-resolution x{factor_text(draw.factor)}{which}"
             tasks.setdefault(draw.key, Task(draw, run.image, run.levels, geometry, where))
     return tasks
 
 
 def pending_tasks(plan: Plan, store: Store, *, force: bool = False) -> dict[str, Task]:
     """What of a plan the store lacks, by key; all of it with `force`."""
-    kinds: dict[type, Kind] = {LevelTraining: "levels", SuperResolution: "outputs"}
-    return {
-        key: replace(task, again=force)
-        for key, task in tasks_of(plan).items()
-        if force or store.find(kinds[type(task.what)], key) is None
-    }
+    return {key: task for key, task in tasks_of(plan).items() if force or store.find(task.kind, key) is None}
 
 
-class _Watch:
-    """Tells how far a task is, now and then."""
+def critical_paths(tasks: Mapping[str, Task]) -> dict[str, float]:
+    """By key: the cost of the longest chain of work that starts with this task.
 
-    def __init__(self, tell: Callable[[News], None], wants_stop: Callable[[], bool]) -> None:
-        self._tell, self._wants_stop, self._told = tell, wants_stop, 0.0
-        self._holder = ""
-
-    def moved(self, done: int, steps: int) -> None:
-        if done / steps - self._told >= _NEWS_EVERY:
-            self._told = done / steps
-            self._tell(Moved(self._told))
-
-    def epoch_done(self, report: EpochReport) -> None:
-        self.moved(report.epochs_done, report.epochs)
-
-    def wants_stop(self) -> bool:
-        return self._wants_stop()
-
-    def waiting(self, holder: str) -> None:
-        """Tell once whom the task waits for; raises `InterruptedTrainingError` when it is to stop."""
-        if self._wants_stop():
-            raise InterruptedTrainingError
-        if holder != self._holder:
-            self._holder = holder
-            self._tell(Waiting(holder))
-
-
-def carry_out(
-    task: Task,
-    images: Mapping[str, LoadedImage],
-    store: Store,
-    place: Resources,
-    tell: Callable[[News], None],
-    wants_stop: Callable[[], bool],
-) -> News:
-    """Do a task into the store unless it is there; never raises for what a task can run into."""
-    image, watch = images[task.image], _Watch(tell, wants_stop)
-    try:
-        with store.lock(task.key, watch.waiting):
-            if isinstance(task.what, LevelTraining):
-                return _train(task.what, task, image, store, place, watch)
-            return _super_resolve(task.what, task, image, store, place, watch)
-    except (DamagedError, InterruptedTrainingError):
-        return Left()
-    except UserError as error:
-        where = f"level {task.what.level}: " if isinstance(task.what, LevelTraining) else ""
-        return Failed(f"{where}{error}")
-    except (RuntimeError, ValueError, MemoryError) as error:
-        return Failed(failure_words(error, place.device))
-
-
-def _train(
-    what: LevelTraining, task: Task, image: LoadedImage, store: Store, place: Resources, watch: _Watch
-) -> News:
-    if task.again:
-        store.drop_partial(what.key)
-    if task.again or store.find("levels", what.key) is None:
-        train_task(what, task.levels, image, store, place, watch)
-    entry = store.find("levels", what.key)
-    if entry is None:
-        return Failed(f"what was just written is gone from {store.root}")
-    stopped = ", stopped early" if entry.facts["stopped_early"] else ""
-    return Done(f"trained in {duration(entry.facts['seconds'])}{stopped}")
-
-
-def _super_resolve(
-    what: SuperResolution, task: Task, image: LoadedImage, store: Store, place: Resources, watch: _Watch
-) -> News:
-    if task.again or store.find("outputs", what.key) is None:
-        super_resolve_task(what, task.geometry, image, store, place, watch.moved)
-    Measuring(store, partial(provenance, place)).measure(what, image)
-    return Done("super-resolved")
-
-
-def failure_words(error: Exception, device: torch.device) -> str:
-    """Why torch could not do it; on a CPU, it says in words only that memory ran out."""
-    no_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if no_memory or "DefaultCPUAllocator" in str(error):
-        return f"out of memory on {device}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    `tasks` has every task after the one below it, as `tasks_of` gives them.
+    """
+    longest: dict[str, float] = {}
+    longest_above: dict[str, float] = {}
+    for key in reversed(list(tasks)):
+        task = tasks[key]
+        longest[key] = task.cost + longest_above.get(key, 0.0)
+        if task.below is not None:
+            longest_above[task.below] = max(longest_above.get(task.below, 0.0), longest[key])
+    return longest

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -17,7 +16,7 @@ import PIL.Image
 import skimage  # (loads its parts when they are first used)
 
 from runner.images.decode import Pixels
-from runner.metrics.niqe import load_model, niqe
+from runner.metrics.niqe import NiqeModel, niqe
 from singan.geometry import Size, sr_output_size
 
 MAX_PSNR_dB = 100.0
@@ -121,23 +120,22 @@ def evaluate(
     factor: float,
     *,
     ground_truth: Pixels | None = None,
-    niqe_parameters: Path | None = None,
+    niqe_model: NiqeModel | None = None,
 ) -> Metrics:
     """Measure `output`, which is `input_` enlarged by `factor`; `ground_truth` is of the size of `output`.
 
-    Where there is no file of NIQE parameters there is no NIQE. Raises `UserError` for a damaged one, and
-    `ValueError` for pictures whose sizes do not fit each other.
+    Without a model of natural pictures there is no NIQE. Raises `ValueError` for pictures whose sizes do not
+    fit each other.
     """
     expected = sr_output_size(_size(input_), factor)
     for name, picture in (("output", output), ("ground truth", ground_truth)):
         if picture is not None and _size(picture) != expected:
             raise ValueError(f"{name} is {_size(picture)} pixels, not {expected}")
-    model = load_model(niqe_parameters) if niqe_parameters is not None and niqe_parameters.exists() else None
     shrunk = shrink(output, factor, _size(input_))
     return Metrics(
         lr_psnr=psnr(shrunk, input_),
         lr_delta_e=colour_shift(shrunk, input_),
-        niqe=None if model is None else niqe(output, model),
+        niqe=None if niqe_model is None else niqe(output, niqe_model),
         blur=blur(output),
         psnr=None if ground_truth is None else psnr(output, ground_truth),
         ssim=None if ground_truth is None else ssim(output, ground_truth),

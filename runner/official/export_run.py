@@ -8,13 +8,14 @@ from shlex import quote
 
 import torch
 
-from runner.execution.worker import stored_level, untrained_pyramid
+from runner.execution.carry_out import untrained_pyramid
 from runner.official.format import write_official
 from runner.planning.plan import Plan, Run
 from runner.planning.request import Request
-from runner.store.store import DamagedError, Store
+from runner.store.store import WEIGHTS, DamagedError, Store
+from singan.checkpoint import load_level
 from singan.errors import UserError
-from singan.pyramid import Pyramid
+from singan.pyramid import Pyramid, TrainedLevel
 
 _CPU = torch.device("cpu")
 
@@ -54,8 +55,20 @@ def _trained_pyramid(request: Request, plan: Plan, run: Run, store: Store) -> Py
     geometry = plan.levels[run.levels[-1]].geometry
     pyramid = untrained_pyramid(request.pictures[run.image], geometry, _CPU)
     for key in run.levels:
-        pyramid = pyramid.with_level(stored_level(store, key, _CPU))
+        pyramid = pyramid.with_level(_level(store, key))
     return pyramid
+
+
+def _level(store: Store, key: str) -> TrainedLevel:
+    """A level out of the store; raises `UserError` if it is not there, `DamagedError` if it is not whole."""
+    entry = store.find("levels", key)
+    if entry is None:
+        raise UserError(f"level {key[:8]} is gone from the store", where=str(store.root))
+    weights = entry.read(WEIGHTS)
+    try:
+        return load_level(weights, _CPU)
+    except UserError as error:
+        raise DamagedError(entry.folder, str(error), WEIGHTS) from None
 
 
 def _advice(request: Request, run: Run, store: Store) -> str:

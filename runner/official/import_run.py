@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
+from runner.execution.carry_out import Enlarged
 from runner.execution.resources import Resources, provenance
-from runner.execution.worker import Enlarged, store_output
 from runner.files import check_writable
+from runner.images.encode import lossless_webp
 from runner.images.load import LoadedImage
 from runner.official.match_image import Wanted, match_image
 from runner.official.train_times import read_minutes
@@ -23,14 +24,12 @@ from runner.progress import Progress
 from runner.record.measure import Measuring
 from runner.record.schema import Results
 from runner.record.write import imported_name, record_image, record_imported, record_profile
-from runner.store.store import WEIGHTS, DamagedError, Store
+from runner.store.artifacts import add_picture
+from runner.store.store import MAX_REPAIRS, WEIGHTS, DamagedError, Store
 from runner.study.load import load_study
 from runner.study.schema import Experiment, Profile, Study
 from singan.errors import UserError
 from singan.geometry import factor_text
-
-_MAX_REPAIRS = 20
-"""Damaged entries mended before giving up: a dying disk must not loop."""
 
 
 @dataclass(frozen=True)
@@ -171,10 +170,14 @@ class _Importing:
                 if not self._holds(level):
                     self._store_level(level)
             if shown is not None and not self._has_output(first):
-                store_output(first, shown, self.store, Resources(self.device))
+                self._store_output(first, shown)
             for task in others:
                 if not self._has_output(task):
-                    store_output(task, self._super_resolve(task), self.store, Resources(self.device))
+                    self._store_output(task, self._super_resolve(task))
+
+    def _store_output(self, task: SuperResolution, enlarged: Enlarged) -> None:
+        file = lossless_webp(enlarged.pixels)
+        add_picture(self.store, task, file, enlarged.facts, provenance(Resources(self.device)))
 
     def _has_output(self, task: SuperResolution) -> bool:
         return self.store.find("outputs", task.key) is not None
@@ -209,7 +212,7 @@ class _Importing:
 
     def record(self, results: Results, profile: Profile, command: str) -> None:
         """Measure and record it; what turns out to be damaged on the way is set aside and made again."""
-        for _ in range(_MAX_REPAIRS):
+        for _ in range(MAX_REPAIRS):
             try:
                 self._record(results, profile, command)
             except DamagedError as damaged:
@@ -224,7 +227,7 @@ class _Importing:
         measuring = Measuring(self.store, partial(provenance, Resources(self.device)))
         measured = measuring.output(self.run, self.image)
         baselines = measuring.baselines(self.image, self.run.factor)
-        if measuring.niqe_parameters is None:
+        if measuring.niqe_model is None:
             self.say("NIQE is left out: its parameters can neither be downloaded nor found")
         if results.profile() is None:
             record_profile(results, profile)

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from runner.execution.task import failure_words
-from runner.execution.worker import Enlarged, super_resolved
+from runner.execution.carry_out import Enlarged, failure_words, super_resolved
 from runner.images.decode import Pixels
 from runner.images.load import LoadedImage, check_trainable
 from runner.images.own import id_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runner.progress import duration as told_duration
 from runner.store.provenance import Provenance
 from runner.study.schema import Experiment
 from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
@@ -109,20 +110,8 @@ def engine_words(provenance: Provenance) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds to three figures or so: `0.43 s`, `12.7 s`, `3 min 05 s`, `2 h 07 min`.
-
-    >>> [duration(value) for value in (0.432, 12.68, 59.96, 185.2, 7620.0)]
-    ['0.43 s', '12.7 s', '1 min 00 s', '3 min 05 s', '2 h 07 min']
-    """
-    if seconds is None:
-        return UNKNOWN
-    if seconds < 59.95:
-        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02} min"
+    """A time, as everywhere in the program."""
+    return UNKNOWN if seconds is None else told_duration(seconds)
 
 
 def minutes(value: float | None) -> str:

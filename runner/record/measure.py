@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property, partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from runner.images.decode import Pixels
 from runner.images.download import NotAvailableError, fetch
 from runner.images.load import LoadedImage
 from runner.metrics.evaluate import baseline_outputs, evaluate, psnr
-from runner.metrics.niqe import NIQE_PARAMETERS
+from runner.metrics.niqe import NIQE_PARAMETERS, NiqeModel, load_model
 from runner.planning.plan import Run, SuperResolution, digest
 from runner.record.schema import Draw
 from runner.store.artifacts import stored_picture
@@ -29,7 +28,7 @@ METRICS_VERSION = 1
 METRICS = "metrics.json"
 
 Values = Mapping[str, float | None]
-"""By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
+"""By the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
 
 
 class Measured(NamedTuple):
@@ -46,10 +45,10 @@ class Measuring:
         self._store, self._provenance = store, provenance
 
     @cached_property
-    def niqe_parameters(self) -> Path | None:
-        """The downloaded model of natural pictures; None when it cannot be had, and NIQE with it."""
+    def niqe_model(self) -> NiqeModel | None:
+        """What natural pictures look like; None when it cannot be downloaded, and NIQE with it."""
         try:
-            return fetch(NIQE_PARAMETERS)
+            return load_model(fetch(NIQE_PARAMETERS))
         except NotAvailableError:
             return None
 
@@ -66,9 +65,11 @@ class Measuring:
 
     def measure(self, task: SuperResolution, image: LoadedImage) -> Values:
         """Metrics of one super-resolved picture."""
-        return self._kept(
-            {"output": task.key, "top": task.last_level_key}, image, task.factor, lambda: self._pixels(task)
-        )
+        return self._kept(_of_output(task), image, task.factor, lambda: self._pixels(task))
+
+    def keep(self, task: SuperResolution, image: LoadedImage, values: Values, provenance: Provenance) -> None:
+        """Keep what another process measured with `niqe_model`, so that `measure` need not do it."""
+        self._add(self._fields(_of_output(task), image, task.factor), values, provenance)
 
     def published(self, picture: Pixels, sha256: str, image: LoadedImage, factor: float) -> Values:
         """Metrics of a picture that others published; `sha256` is that of its file."""
@@ -94,34 +95,28 @@ class Measuring:
     def _kept(
         self, what: Mapping[str, str], image: LoadedImage, factor: float, picture: Callable[[], Pixels]
     ) -> Values:
-        truth = image.ground_truth.get(int(factor)) if factor == int(factor) else None
-        fields = {
+        fields = self._fields(what, image, factor)
+        kept = self._read(digest(fields))
+        if kept is None:
+            kept = measured_values(picture(), image, factor, self.niqe_model)
+            self._add(fields, kept, self._provenance())
+        return kept
+
+    def _fields(self, what: Mapping[str, str], image: LoadedImage, factor: float) -> dict[str, object]:
+        truth = _truth(image, factor)
+        return {
             "version": METRICS_VERSION,
             "factor": factor,
-            "niqe": self.niqe_parameters is not None,
+            "niqe": self.niqe_model is not None,
             "truth": None if truth is None else hashlib.sha256(truth.tobytes()).hexdigest(),
             **what,
         }
-        key = digest(fields)
-        kept = self._read(key)
-        if kept is None:
-            metrics = evaluate(
-                picture(),
-                image.pixels,
-                factor,
-                ground_truth=truth,
-                niqe_parameters=self.niqe_parameters,
-            )
-            kept = {name: None if v is None else float(f"{v:.6g}") for name, v in asdict(metrics).items()}
-            self._store.add(
-                "metrics",
-                key,
-                {METRICS: json.dumps(kept).encode()},
-                fields=fields,
-                facts={},
-                provenance=self._provenance(),
-            )
-        return kept
+
+    def _add(self, fields: Mapping[str, object], values: Values, provenance: Provenance) -> None:
+        file = json.dumps(values).encode()
+        self._store.add(
+            "metrics", digest(fields), {METRICS: file}, fields=fields, facts={}, provenance=provenance
+        )
 
     def _read(self, key: str) -> Values | None:
         entry = self._store.find("metrics", key)
@@ -133,3 +128,23 @@ class Measuring:
             self._store.set_aside(damaged)
             return None
         return values
+
+
+def measured_values(
+    picture: Pixels, image: LoadedImage, factor: float, niqe_model: NiqeModel | None
+) -> Values:
+    """All metrics of a picture `[factor * H, factor * W, 3]` made of an image, to six significant digits."""
+    metrics = evaluate(
+        picture, image.pixels, factor, ground_truth=_truth(image, factor), niqe_model=niqe_model
+    )
+    return {name: None if value is None else float(f"{value:.6g}") for name, value in asdict(metrics).items()}
+
+
+def _truth(image: LoadedImage, factor: float) -> Pixels | None:
+    """What the enlarged image should look like, where that is known."""
+    return image.ground_truth.get(int(factor)) if factor == int(factor) else None
+
+
+def _of_output(task: SuperResolution) -> dict[str, str]:
+    """What names a super-resolved picture among all that is measured."""
+    return {"output": task.key, "top": task.last_level_key}

@@ -80,7 +80,7 @@ def measure_published(
         else:
             measured.append(found)
             tell(f"{source.experiment} on {source.image}: {_figures(found)}")
-    if measuring.niqe_parameters is None:
+    if measuring.niqe_model is None:
         tell("NIQE is left out: its parameters can neither be downloaded nor found")
     record = write_published(results_root, PublishedRecord(pictures=tuple(measured)))
     return MeasuredPictures(len(sources), failed, record)

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from runner.files import read_file, write_atomically
+from runner.quantities import Count, LevelIndex, Minutes, Positive, Seconds, Side
 from runner.store.provenance import Provenance
 from singan.errors import UserError
 from singan.geometry import factor_text
@@ -48,16 +49,8 @@ class Record(BaseModel):
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$", max_length=64)]
 """An id of which pages make a file name: nothing in it leads to another folder."""
 
-# Bounds far beyond what is ever recorded: a damaged number must not fill the memory or fail in a page.
-Side = Annotated[int, Field(ge=1, le=100_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-Positive = Annotated[int, Field(ge=1, le=1_000_000)]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-LevelIndex = Annotated[int, Field(ge=0, le=99)]
-
 Metrics = Mapping[str, float | None]
-"""By the names of `metrics.DEFINITIONS`; None is what could not be measured."""
+"""By the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
 
 
 class Picture(Record):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import safetensors.numpy
-from pydantic import ValidationError
 
+from runner.images.decode import Pixels
 from runner.images.encode import lossless_webp
 from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, Plan, Run
@@ -31,6 +30,7 @@ from runner.record.schema import (
     factor_name,
     run_name,
 )
+from runner.store.artifacts import LevelFacts, PictureFacts, facts_of
 from runner.store.store import HISTORY, PICTURE, DamagedError, Entry, Kind, Store
 from runner.study.schema import Profile
 from singan.errors import UserError
@@ -39,8 +39,6 @@ from singan.level import LOSS_NAMES
 
 MAX_LOSS_POINTS = 200
 """Losses recorded per level: enough to draw a curve; the store keeps them all."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def record_profile(results: Results, profile: Profile) -> None:
@@ -137,14 +135,14 @@ def _write_with_output(
     results: Results, name: str, record: RunRecord, run: Run, store: Store, measured: Measured
 ) -> None:
     entry = _entry(store, "outputs", run.output.key)
-    with _facts_of(entry) as facts:
-        output = Output(
-            picture=Picture(file=f"{name}.webp", width=facts["width"], height=facts["height"]),
-            seconds=facts["seconds"],
-            metrics=measured.metrics,
-            draws=measured.draws,
-            provenance=entry.provenance,
-        )
+    facts = facts_of(entry, PictureFacts)
+    output = Output(
+        picture=Picture(file=f"{name}.webp", width=facts.width, height=facts.height),
+        seconds=facts.seconds,
+        metrics=measured.metrics,
+        draws=measured.draws,
+        provenance=entry.provenance,
+    )
     complete = record.model_copy(update={"output": output})
     results.write(name, complete, {f"{name}.webp": partial(entry.read, PICTURE)})
 
@@ -197,21 +195,20 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
         width=level.size.width,
         height=level.size.height,
     )
-    with _facts_of(entry) as facts:
-        record = LevelRecord(
-            key=level.key,
-            level=level.level,
-            width=level.size.width,
-            height=level.size.height,
-            base_width=level.settings.base_width,
-            epochs_planned=level.settings.epochs,
-            epochs_done=epochs_done,
-            loss_epochs=tuple(shown),
-            losses=losses,
-            snapshots=snapshots,
-            provenance=entry.provenance,
-            **facts,
-        )
+    record = LevelRecord(
+        key=level.key,
+        level=level.level,
+        width=level.size.width,
+        height=level.size.height,
+        base_width=level.settings.base_width,
+        epochs_planned=level.settings.epochs,
+        epochs_done=epochs_done,
+        loss_epochs=tuple(shown),
+        losses=losses,
+        snapshots=snapshots,
+        provenance=entry.provenance,
+        **facts_of(entry, LevelFacts).model_dump(),
+    )
     results.write(f"levels/{level.key}", record, {file: partial(lossless_webp, sheet)})
 
 
@@ -239,12 +236,3 @@ def _entry(store: Store, kind: Kind, key: str) -> Entry:
     if entry is None:
         raise DamagedError(store.root / kind / key, "is no longer whole")
     return entry
-
-
-@contextmanager
-def _facts_of(entry: Entry) -> Iterator[Mapping[str, Any]]:
-    """The facts of an entry; what no record can be made of raises `DamagedError`: they have no checksum."""
-    try:
-        yield entry.facts
-    except (LookupError, TypeError, ValidationError):
-        raise DamagedError(entry.folder, "does not say what it should", "entry.json") from None

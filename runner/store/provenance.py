@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from pydantic import BaseModel, ConfigDict, Field
-
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
+from runner.quantities import Count
 
 
 class Provenance(BaseModel):
@@ -27,3 +25,10 @@ class Provenance(BaseModel):
     commit: str | None
     torch: str
     python: str
+    worker: str | None = None
+    """What a cluster calls the worker that did it; None where the work did not travel."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_worker(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
+        values: dict[str, object] = serialise(self)
+        return {name: value for name, value in values.items() if name != "worker" or value is not None}

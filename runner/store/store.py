@@ -46,6 +46,9 @@ _DIGEST_bytes = 32
 _MOMENT_s = 0.5
 """How long to wait for a lock before looking whether there is still reason to."""
 
+MAX_REPAIRS = 20
+"""Damaged entries set aside and made again before giving up: a dying disk must not loop."""
+
 _MOST_RIVALS = 20
 """Times that another process may be faster to put an entry in its place."""
 
@@ -117,6 +120,20 @@ class DamagedError(UserError):
     def __init__(self, path: Path, reason: str, name: str = "") -> None:
         self.path = path
         super().__init__(reason, where=str(path / name))
+
+
+@dataclass(frozen=True)
+class HeldKey:
+    """A key that this process works on, until it releases it."""
+
+    lock: FileLock
+    holder: Path
+
+    def release(self) -> None:
+        """Let others have the key."""
+        with suppress(OSError):  # what matters is the lock, and the store may have gone
+            self.holder.unlink(missing_ok=True)
+        self.lock.release()
 
 
 class Store:
@@ -257,31 +274,46 @@ class Store:
         While it waits, `while_waiting` is called again and again with who holds the key; what it raises ends
         the waiting.
         """
-        self._check_there()
-        path = self.root / "locks" / f"{key}.lock"
-        holder = path.with_suffix(".holder")
-        held = FileLock(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            while not _acquired(held):
-                if while_waiting is not None:
-                    while_waiting(_holder_words(holder))
-            write_atomically(holder, f"process {os.getpid()} on {platform.node()}".encode())
-        except OSError as error:
-            raise UserError(f"cannot be locked: {error.strerror or error}", where=str(path)) from None
+        while (held := self.try_lock(key, _MOMENT_s)) is None:
+            if while_waiting is not None:
+                while_waiting(self.holder_of(key))
         try:
             yield
         finally:
-            with suppress(OSError):  # what matters is the lock, and the store may have gone
-                holder.unlink(missing_ok=True)
             held.release()
+
+    def try_lock(self, key: str, patience_s: float = 0.0) -> HeldKey | None:
+        """Hold a key from now on, or None while another process does; raises `UserError` where nobody can."""
+        self._check_there()
+        path = self._lock(key)
+        lock = FileLock(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not _acquired(lock, patience_s):
+                return None
+            write_atomically(_holder(path), f"process {os.getpid()} on {platform.node()}".encode())
+        except OSError as error:
+            lock.release()
+            raise UserError(f"cannot be locked: {error.strerror or error}", where=str(path)) from None
+        return HeldKey(lock, _holder(path))
+
+    def holder_of(self, key: str) -> str:
+        """Who holds a key, as far as its holder has said."""
+        try:
+            told = _holder(self._lock(key)).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            told = ""
+        return told[:200] or "another process"
+
+    def _lock(self, key: str) -> Path:
+        return self.root / "locks" / f"{key}.lock"
 
     def _check_locks(self) -> None:
         """Refuse a file system whose locks nobody can get: waiting for one would never end."""
         path = self.root / "locks" / f".try-{os.getpid()}-{threading.get_ident()}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not _acquired(probe := FileLock(path)):
+            if not _acquired(probe := FileLock(path), _MOMENT_s):
                 raise OSError("a lock that nobody holds is not to be had")
             probe.release()
             path.unlink(missing_ok=True)
@@ -313,21 +345,18 @@ class Store:
         return Note(failure=note.failure, levels=note.levels)
 
 
-def _acquired(lock: FileLock) -> bool:
-    """Get a lock within a moment, or not; raises `OSError` where it cannot be had at all."""
+def _acquired(lock: FileLock, patience_s: float) -> bool:
+    """Get a lock in that time, or not; raises `OSError` where it cannot be had at all."""
     try:
-        lock.acquire(timeout=_MOMENT_s)
+        lock.acquire(timeout=patience_s)
     except Timeout:
         return False
     return True
 
 
-def _holder_words(path: Path) -> str:
-    """Who holds a lock, as far as its holder has said."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
-    except OSError:
-        return "another process"
+def _holder(lock: Path) -> Path:
+    """The file that says who holds a lock."""
+    return lock.with_suffix(".holder")
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from runner.quantities import Pixel, Side
 from runner.study.claims import Claim
 from runner.study.published import Published, Sha256
 from runner.study.types import Id, Table, Text
@@ -25,8 +26,6 @@ from singan.stopping import StopRule
 from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, UpsampleType
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
-Pixel = Annotated[int, Field(ge=0, le=100_000)]
-Side = Annotated[int, Field(ge=1, le=100_000)]
 
 _HTTPS = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"])])
 

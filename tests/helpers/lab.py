@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from helpers.tiny_study import TinyStudy
-from runner.execution.executor import Execution, Outcome
+from runner.execution.execute import Execution, Outcome
 from runner.execution.resources import Resources
 from runner.planning.plan import Plan
 from runner.record.schema import Results

@@ -1,0 +1,38 @@
+"""Carry out assignments in this process, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runner.execution.assignment import Assignment, Ended, Event
+from runner.execution.carry_out import carry_out
+from runner.execution.executors.interface import Teller
+
+
+class InProcess:
+    """Works while it is listened to; `wants_stop` tells it when the user wants to stop."""
+
+    slots = 1
+
+    def __init__(self, wants_stop: Callable[[], bool]) -> None:
+        self._wants_stop = wants_stop
+        self._assignment: Assignment | None = None
+
+    def free(self) -> int:
+        return 0 if self._assignment else 1
+
+    def submit(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        if self._assignment is None:
+            return
+        assignment, self._assignment = self._assignment, None
+        observer = Teller(assignment.key, hear, self._wants_stop)
+        hear(Ended(assignment.key, carry_out(assignment, observer)))
+
+    def ask_to_stop(self) -> None:
+        """Nothing is at work while nobody listens."""
+
+    def close(self, *, at_once: bool) -> None:
+        """There is nothing to let go of."""

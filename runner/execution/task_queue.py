@@ -1,0 +1,76 @@
+"""Which task comes next: those with nothing below them left to do, in a given order.
+
+A task is open until it is finished or has failed. What fails takes everything that stands on it with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+
+from runner.execution.task import Task
+
+
+class TaskQueue:
+    """The open tasks of a plan. Each change costs the logarithm of their number, so there may be many."""
+
+    def __init__(self, tasks: Mapping[str, Task], pending: Iterable[str], order: Mapping[str, float]) -> None:
+        """`tasks` are all of the plan by key, `pending` the keys to do; the lowest `order` comes first."""
+        self.failures: dict[str, str] = {}
+        """Reasons by the key of what failed."""
+        self._tasks, self._order = tasks, order
+        self._open = set(pending)
+        self._ready: list[tuple[float, str]] = []
+        self._waiting: dict[str, set[str]] = {}
+        """Keys by the key of the open task they stand on."""
+        for key in self._open:
+            self._place(key)
+
+    @property
+    def cost(self) -> float:
+        """Expected work of what is open."""
+        return sum(self._tasks[key].cost for key in self._open)
+
+    def is_open(self, keys: Iterable[str]) -> bool:
+        """Whether any of these is neither finished nor failed."""
+        return not self._open.isdisjoint(keys)
+
+    def take(self) -> Task | None:
+        """The next task to begin with, or None while there is none; it stays open until told otherwise."""
+        while self._ready:
+            _, key = heapq.heappop(self._ready)
+            task = self._tasks[key]
+            if task.below in self._open:  # reopened since
+                self._place(key)
+            elif key in self._open:
+                return task
+        return None
+
+    def put_back(self, key: str) -> None:
+        """A task was taken but not done, or what it made is gone: it is open, and comes again."""
+        self._open.add(key)
+        self._place(key)
+
+    def finish(self, key: str) -> None:
+        """A task is done."""
+        self._open.discard(key)
+        for above in self._waiting.pop(key, ()):
+            self._place(above)
+
+    def fail(self, key: str, reason: str) -> None:
+        """A task cannot be done, and so nothing that stands on it."""
+        hopeless = [key]
+        while hopeless:
+            failed = hopeless.pop()
+            self._open.discard(failed)
+            self.failures[failed] = reason
+            hopeless.extend(self._waiting.pop(failed, ()))
+
+    def _place(self, key: str) -> None:
+        below = self._tasks[key].below
+        if below is not None and below in self._open:
+            self._waiting.setdefault(below, set()).add(key)
+        elif below is not None and below in self.failures:
+            self.fail(key, self.failures[below])
+        else:
+            heapq.heappush(self._ready, (self._order[key], key))
