@@ -1,0 +1,44 @@
+"""Dask as this program wants it: quiet, and without what it does not use.
+
+What the user has configured, in files or by `DASK_...` variables, goes first.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import dask
+import distributed  # noqa: F401  (brings its defaults)
+
+_OURS = {
+    "logging": {"distributed": "critical", "distributed.preloading": "critical"},
+    "distributed": {
+        "scheduler": {
+            "work-stealing": False,  # at most one task a worker is ever handed out
+            "active-memory-manager": {"start": False},
+        },
+        "worker": {
+            "profile": {"enabled": False},
+            "memory": {"target": False, "spill": False, "pause": False, "terminate": False},
+        },
+        "admin": {
+            "tick": {"interval": "500ms", "limit": "1h"},  # importing torch holds up a worker for seconds
+            "system-monitor": {"interval": "10s", "disk": False, "gil": {"enabled": False}},
+        },
+        "comm": {"timeouts": {"connect": "10s"}},
+        "diagnostics": {"nvml": False},
+    },
+}
+
+
+def configure() -> None:
+    """Settle Dask for this process, whether client, scheduler or worker."""
+    dask.config.update_defaults(_OURS)
+    _quieten()
+
+
+def _quieten() -> None:
+    """Dask and Tornado print tracebacks when a line breaks; what matters reaches people in a line of ours."""
+    for name in ("distributed", "tornado", "asyncio", *logging.root.manager.loggerDict):
+        if name.split(".")[0] in {"distributed", "tornado", "asyncio"}:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
