@@ -6,6 +6,8 @@ import io
 import os
 import sys
 
+import click
+
 
 def settle_streams() -> None:
     """Make standard streams safe to write any text to, whatever was done to them."""
@@ -18,6 +20,11 @@ def settle_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name no terminal can show must not end a command
             stream.reconfigure(errors="backslashreplace")
+
+
+def tell(line: str) -> None:
+    """A notice for whoever runs a command, where errors go: standard output is for what was asked for."""
+    click.echo(f"note: {line}", err=True)
 
 
 def wants_colour() -> bool | None:

@@ -14,6 +14,7 @@ import pytest
 from helpers.records import small_study, write_results
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.content import pages
+from runner.publish.content.profiles import pages_by_profile
 from runner.publish.data.gather import gather
 from runner.publish.output.render import Renderer
 from runner.study.load import load_study
@@ -110,7 +111,9 @@ def test_the_page_shows_what_it_says(tmp_path: Path) -> None:
     made = worked_example(pages, 2)["machines_page"](runs)
     assert issubclass(type(made), pages.Page)
     (template,) = fenced("jinja")
-    shown = Renderer(data)._environment.from_string(template).render(page=made, root=made.root)
+    (whole,) = pages_by_profile([data])
+    renderer = Renderer(whole, [whole])
+    shown = renderer.fill(renderer._environment.from_string(template), made).decode()
     assert f"<h1>{made.title}</h1>" in shown
     assert len(made.machines) == 1
     assert f"<li><bdi>{made.machines[0]}</bdi></li>" in shown

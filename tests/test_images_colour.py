@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,3 +129,47 @@ def test_one_s_own_pictures_tell_of_their_profiles(told: list[str], tmp_path: Pa
     load_folder(tmp_path, told.append)
     line = f'{tmp_path}/two lines.png: colours converted to sRGB from the profile "sRGB built-in"'
     assert told == [line, line]
+
+
+def _png_chunk(name: bytes, *numbers: int) -> bytes:
+    body = struct.pack(f">{len(numbers)}I", *numbers)
+    return struct.pack(">I4s", len(body), name) + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+SRGB_GAMMA = _png_chunk(b"gAMA", 45455)
+SRGB_PRIMARIES = _png_chunk(b"cHRM", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+WIDE_PRIMARIES = _png_chunk(b"cHRM", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+SRGB_ITSELF = struct.pack(">I4sBI", 1, b"sRGB", 0, zlib.crc32(b"sRGB\0"))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "is_told"),
+    [
+        (SRGB_GAMMA, False),
+        (SRGB_GAMMA + SRGB_PRIMARIES, False),
+        (_png_chunk(b"gAMA", 100000), True),
+        (WIDE_PRIMARIES, True),
+        (SRGB_GAMMA + WIDE_PRIMARIES, True),
+        (SRGB_ITSELF + _png_chunk(b"gAMA", 100000), False),
+    ],
+)
+def test_gamma_and_primaries_other_than_srgb_s_are_told_of_once(
+    chunks: bytes, is_told: bool, told: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(pictures.noise()).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:33] + chunks + whole[33:])
+    assert np.array_equal(read_picture(path, told.append), pictures.noise())
+    line = "its gamma and primaries (gAMA, cHRM) are not heeded, its colours are taken for sRGB"
+    assert told == [f"{path}: {line}"] * is_told
+
+
+def test_gamma_is_no_news_where_a_profile_says_it_all(told: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(pictures.noise()).save(path, icc_profile=profiles.red_and_blue_swapped())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:33] + _png_chunk(b"gAMA", 100000) + whole[33:])
+    read_picture(path, told.append)
+    (line,) = told
+    assert "colours converted to sRGB" in line

@@ -54,7 +54,7 @@ BAD_CHUNKS = {
     "a time with a wrong checksum": _chunk(b"tIME", bytes(7), checksum_off=1),
     "a chunk nobody knows with a wrong checksum": _chunk(b"abCd", b"", checksum_off=1),
     "an animation without frames": _chunk(b"acTL", bytes(8), checksum_off=1),
-    "a gamma with a wrong checksum": _chunk(b"gAMA", b"\0\0\0\1", checksum_off=1),
+    "a gamma with a wrong checksum": _chunk(b"gAMA", (45455).to_bytes(4), checksum_off=1),
 }
 
 
@@ -111,3 +111,18 @@ def test_damaged_pixels_are_refused_as_ever(bad: str | None, tmp_path: Path) -> 
         path.write_bytes(_with(BAD_CHUNKS[bad], path.read_bytes()))
     with pytest.raises(UserError, match=r"a\.png: (cannot be decoded|is no picture)"):
         read_picture(path)
+
+
+def test_an_avif_with_unreadable_exif_is_read_upright_without_it(tmp_path: Path) -> None:
+    good, bad, told = tmp_path / "good.avif", tmp_path / "bad.avif", list[str]()
+    exif = PIL.Image.Exif()
+    exif[0x010F], exif[0x0112] = "a maker", pictures.ROTATE_TO_SEE
+    PIL.Image.fromarray(pictures.blocks()).save(good, "AVIF", exif=exif.tobytes())
+    whole = good.read_bytes()
+    assert whole.count(b"MM\0*") == 1
+    bad.write_bytes(whole.replace(b"MM\0*", b"rubb"))
+    assert np.array_equal(read_picture(bad, told.append), read_picture(good))
+    assert told == [f"{bad}: Exif that cannot be read is left out"]
+    bad.write_bytes(whole.replace(b"MM\0*", b"rubb")[:-200])
+    with pytest.raises(UserError, match=r"bad\.avif: (cannot be decoded|is no picture)"):
+        read_picture(bad)

@@ -197,3 +197,24 @@ def test_with_levels_trained_elsewhere_it_settles_too(
     assert status == 0
     assert begun == ["settle", "work 1", "enlarge"]
     assert "0.0 s left" not in out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", *TINY, "--dry-run", "--images-from", "own"),
+        ("status", *TINY, "--images-from", "own"),
+        ("super-resolve", "own/mine.png", *TINY, "--factor", "1.5", "-o", "mine.jpg.txt"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_left_out_of_a_picture_is_told_once_where_errors_go(
+    command: tuple[str, ...], singan: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    PIL.Image.new("RGBA", (21, 19), (90, 120, 30, 7)).save(tmp_path / "own/mine.png")
+    _, out, err = singan(*command)
+    assert "transparency" not in out
+    path = Path("own/mine.png")
+    assert err.splitlines()[0] == f"note: {path}: its transparency is left out"
+    assert err.count("transparency") == 1

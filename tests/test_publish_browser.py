@@ -64,6 +64,7 @@ PAGES = (
     "findings",
     "reproduction",
     "about",
+    "profiles/preview/experiments/real-b",
 )
 
 
@@ -73,7 +74,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     what = Synthetic(failed=[("real-b", "stone-face")], stand_ins=["stone-face"], reason="x" * 300)
     results = write_results(folder / "results", study, what)
     write_published_figures(folder / "results", study, results)
-    build_site(study, folder / "results", folder / "site")
+    write_results(folder / "results", small_study(("original",)), Synthetic(profile="preview"))
+    build_site(study, folder / "results", folder / "site", first="smoke")
     return folder / "site"
 
 
@@ -282,3 +284,22 @@ def test_an_early_stop_stands_beside_the_original_at_the_same_epoch(page: Page, 
     own, original = (words for words, _, _ in details.evaluate(SHOTS))
     assert own.endswith("level 7 by real-a: G(z*) above, the fake below, epoch 1")
     assert original.endswith("level 7 by original: G(z*) above, the fake below, epoch 1")
+
+
+def test_the_switch_between_profiles_is_seen_and_followed_without_script(
+    browser: Browser, site: Path
+) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 800}, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto((site / "experiments/real-b.html").as_uri())
+        link = page.get_by_role("navigation", name="Profiles").get_by_role("link", name="Preview")
+        box = link.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 800, "in view at once"
+        link.click()
+        assert page.url == (site / "profiles/preview/experiments/real-b.html").as_uri()
+        assert "Profile Preview" in page.get_by_role("complementary", name="Profile shown").inner_text()
+        page.get_by_role("navigation", name="Site").get_by_role("link", name="Timing").click()
+        assert page.url == (site / "profiles/preview/timing.html").as_uri(), "pages of the same profile"
+        page.get_by_role("navigation", name="Profiles").get_by_role("link", name="Smoke").click()
+        assert page.url == (site / "timing.html").as_uri()

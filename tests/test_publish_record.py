@@ -153,33 +153,6 @@ def test_a_record_cannot_name_a_file_outside_the_results(tmp_path: Path) -> None
     assert note == "picture outside the results: ../../secret.webp"
 
 
-def test_the_most_faithful_profile_is_shown_unless_one_is_named(tmp_path: Path) -> None:
-    study = small_study(("original",), ("colosseum",))
-    for profile in ("preview", "smoke"):
-        write_results(tmp_path / "results", study, Synthetic(profile=profile))
-    assert build_site(study, tmp_path / "results", tmp_path / "site").profile == "preview"
-    assert build_site(study, tmp_path / "results", tmp_path / "site", "smoke").profile == "smoke"
-    with pytest.raises(
-        UserError, match=r'no results of profile "paper"; there are those of "preview", "smoke"'
-    ):
-        build_site(study, tmp_path / "results", tmp_path / "site", "paper")
-
-
-def test_profiles_that_are_not_shown_are_named_with_the_way_to_see_them(tmp_path: Path) -> None:
-    study = small_study(("original",), ("colosseum",))
-    for profile in ("preview", "smoke"):
-        write_results(tmp_path / "results", study, Synthetic(profile=profile))
-    built = build(study, tmp_path)
-    (note,) = built.report.notes
-    assert 'profile "smoke"' in note
-    for told in (note, built.pages["about.html"]):
-        assert "singan build-site --profile smoke --out" in told
-    Results(tmp_path / "results", "smoke").folder.joinpath("profile.json").unlink()
-    built = build(study, tmp_path, "alone")
-    assert built.report.notes == ()
-    assert "--out FOLDER" not in built.pages["about.html"]
-
-
 def test_pictures_that_are_missing_or_none_are_counted_and_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, singan: Shell
 ) -> None:

@@ -15,7 +15,9 @@ from runner.commands.options import path_option, results_option, study_option
 @study_option
 @results_option
 @path_option("--out", default="site", what="Where the pages go.")
-@click.option("--profile", "profile_name", default=None, help="Default: the most faithful one recorded.")
+@click.option(
+    "--profile", "profile_name", default=None, help="Which to begin with. Default: the most faithful one."
+)
 @click.option(
     "--check",
     is_flag=True,

@@ -15,6 +15,10 @@ _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 _COLOURLESS = {"1", "L", "LA", "La"}
 
+_SRGB_GAMMA = 1 / 2.2
+_SRGB_CHROMATICITIES = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+"""White, red, green and blue, x and y each, as a PNG writes sRGB (PNG specification, 11.3.3)."""
+
 _UNSEEN_levels = 2
 """A profile that changes no colour by more is sRGB in other words, and its rounding is not worth having."""
 
@@ -23,10 +27,12 @@ def in_srgb(picture: PIL.Image.Image, note: Callable[[str], None]) -> PIL.Image.
     """The 8-bit picture with its colours converted from the profile embedded in it.
 
     It comes back as it is without a profile, with one of sRGB, and with one that cannot be used; `note` is
-    told of a conversion, and of a profile that cannot be used.
+    told of a conversion, of a profile that cannot be used, and of colours that are declared by bare numbers.
     """
     embedded = picture.info.get("icc_profile")
     if not embedded or picture.mode == "LAB":  # (LAB is absolute)
+        if _declares_other_colours(picture):
+            note("its gamma and primaries (gAMA, cHRM) are not heeded, its colours are taken for sRGB")
         return picture
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
@@ -52,6 +58,16 @@ def in_srgb(picture: PIL.Image.Image, note: Callable[[str], None]) -> PIL.Image.
         return picture
     note(f"colours converted to sRGB from {_name(profile)}")
     return converted
+
+
+def _declares_other_colours(picture: PIL.Image.Image) -> bool:
+    """Whether a PNG's gAMA or cHRM say something else than sRGB. A profile overrules both."""
+    if "srgb" in picture.info:
+        return False
+    gamma = picture.info.get("gamma", _SRGB_GAMMA)
+    primaries = picture.info.get("chromaticity", _SRGB_CHROMATICITIES)
+    near = np.allclose(primaries, _SRGB_CHROMATICITIES, atol=0.005) and abs(gamma - _SRGB_GAMMA) < 0.01
+    return not near
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:

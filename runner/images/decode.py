@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import PIL.Image
 import PIL.ImageFile
 import PIL.ImageOps
 
+from runner.images.avif_items import bare_avifs
 from runner.images.colour import in_srgb
 from runner.images.png_chunks import bare_pngs
 from runner.images.samples import declared_range, eight_bits
@@ -47,7 +49,7 @@ def read_picture(path: Path, say: Callable[[str], None] = _nobody, *, heed_profi
     try:
         return _decoded(path, path, note, heed_profile=heed_profile)
     except UserError:
-        bare = _from_bare_png(path, note, heed_profile=heed_profile)
+        bare = _without_metadata(path, note, heed_profile=heed_profile)
         if bare is None:
             raise
         return bare
@@ -62,10 +64,10 @@ def _check_is_file(path: Path) -> None:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
 
 
-def _from_bare_png(path: Path, note: Note, *, heed_profile: bool) -> Pixels | None:
-    """What a PNG without its metadata gives: a comment is no reason to refuse a whole picture."""
+def _without_metadata(path: Path, note: Note, *, heed_profile: bool) -> Pixels | None:
+    """What a file without its metadata gives: a comment is no reason to refuse a whole picture."""
     with suppress(OSError):
-        for file, left_out in bare_pngs(path):
+        for file, left_out in chain(bare_pngs(path), bare_avifs(path)):
             with suppress(UserError):
                 pixels = _decoded(file, path, note, heed_profile=heed_profile)
                 note(left_out)

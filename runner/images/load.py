@@ -13,6 +13,7 @@ import PIL.Image
 
 from runner.images.decode import Pixels, read_picture
 from runner.images.download import NotAvailableError, fetch
+from runner.streams import tell
 from runner.study.schema import Image, SourceFile, StandIn
 from singan.errors import UserError
 from singan.geometry import MAX_SIZE_px, Size, pyramid_geometry
@@ -49,7 +50,7 @@ class LoadedImage:
 
 
 def load_images(
-    images: Iterable[Image], stand_ins: StandIns = "never", say: Callable[[str], None] = print
+    images: Iterable[Image], stand_ins: StandIns = "never", say: Callable[[str], None] = tell
 ) -> dict[str, LoadedImage]:
     """Load pictures of the study by id; `say` is told of every picture another stands in for.
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.images.decode import picture_suffixes, read_picture
 from runner.images.load import LoadedImage, check_trainable
+from runner.streams import tell
 from runner.study.types import Id
 from singan.errors import UserError
 from singan.geometry import Size
@@ -27,7 +28,7 @@ _LATIN_LETTER = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]
 """Unicode's name of a small letter that is one or two of a to z, but for a stroke or the like."""
 
 
-def load_folder(folder: Path, say: Callable[[str], None] = print) -> dict[str, LoadedImage]:
+def load_folder(folder: Path, say: Callable[[str], None] = tell) -> dict[str, LoadedImage]:
     """One's own pictures by id, made of the file's name.
 
     `say` is told in a line what reading changed of a picture, or left out. Raises `UserError` for a folder
@@ -53,7 +54,7 @@ def load_folder(folder: Path, say: Callable[[str], None] = print) -> dict[str, L
     return loaded
 
 
-def load_own(path: Path, say: Callable[[str], None] = print) -> LoadedImage:
+def load_own(path: Path, say: Callable[[str], None] = tell) -> LoadedImage:
     """One picture of the user's; `say` is told in a line what reading changed of it, or left out."""
     pixels = read_picture(path, say)
     check_trainable(Size(*pixels.shape[:2]), str(path))

@@ -11,6 +11,7 @@ from runner.images.load import LoadedImage, StandIns, load_images
 from runner.images.own import load_folder
 from runner.planning.plan import Plan, Run, make_plan
 from runner.planning.selection import Selection, choose_profile, select
+from runner.streams import tell
 from runner.study.load import load_study
 from runner.study.schema import Study
 from singan.errors import UserError
@@ -31,7 +32,7 @@ class Request:
     factors: tuple[float, ...] = ()
     seeds: tuple[int, ...] = ()
     draws: int | None = None
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = tell
     """Told of every picture another stands in for."""
 
     @cached_property

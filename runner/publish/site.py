@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from runner.publish.content.charts import Chart
-from runner.publish.content.pages import ExperimentPage, Page, ReproductionPage, TimingPage, all_pages
-from runner.publish.data.gather import gather
+from runner.publish.content.pages import ExperimentPage, Page, ReproductionPage, TimingPage
+from runner.publish.content.profiles import ProfilePages, pages_by_profile
+from runner.publish.data.gather import gather_all
 from runner.publish.data.model import SiteData
 from runner.publish.output.derived import write_derived
 from runner.publish.output.downloads import downloads
@@ -27,7 +27,8 @@ class SiteReport:
     """What was built, for the one who asked."""
 
     out: Path
-    profile: str
+    profiles: tuple[str, ...]
+    """Those that are shown; the site begins with the first."""
     pages: int
     done: int
     failed: int
@@ -37,48 +38,54 @@ class SiteReport:
     faulty_pictures: int
     """Pictures that the record names and that are missing, or not what it says."""
     notes: tuple[str, ...]
-    """What the record lacks, or has that is not shown: no longer in the study, or of another profile."""
+    """What the record lacks, or has that is not shown as the study no longer has it."""
 
 
-def build_site(study: Study, results_root: Path, out: Path, profile: str | None = None) -> SiteReport:
-    """Render the record of one profile (default: the most faithful there) into the folder `out`.
+def build_site(study: Study, results_root: Path, out: Path, first: str | None = None) -> SiteReport:
+    """Render the record of every profile into the folder `out`, which begins with `first`.
+
+    That is the most faithful profile by default; the pages of the others lie below it, in `profiles/`.
 
     Raises `UserError` when there is nothing to show, a record cannot be read, or `out` is not ours to write;
     then `out` is as it was.
     """
-    data = gather(study, results_root, profile)
+    profiles = gather_all(study, results_root, first)
     with site_folder(out, _made_with()) as folder:
-        pages = list(all_pages(data))
-        _write(data, pages, folder)
+        shown = pages_by_profile(profiles)
+        _write(shown, folder)
     return SiteReport(
         out=out,
-        profile=data.profile.id,
-        pages=len(pages),
-        done=data.count("done"),
-        failed=data.count("failed"),
-        not_run=data.count("not run"),
+        profiles=tuple(data.folder for data in profiles),
+        pages=sum(len(each.pages) for each in shown),
+        done=sum(data.count("done") for data in profiles),
+        failed=sum(data.count("failed") for data in profiles),
+        not_run=sum(data.count("not run") for data in profiles),
         reused=folder.reused,
-        faulty_pictures=data.faulty_pictures,
-        notes=(*data.notes, *_not_shown(data)),
+        faulty_pictures=sum(data.faulty_pictures for data in profiles),
+        notes=tuple(_notes(profiles)),
     )
 
 
-def _not_shown(data: SiteData) -> Iterator[str]:
-    """A note on what a reader may look for here in vain."""
-    for name in data.profiles_elsewhere:
-        build = f"singan build-site --profile {shlex.quote(name)} --out FOLDER"
-        yield harmless(f'profile "{name}" is in the record too, and not on this site: {build}')
+def _notes(profiles: Sequence[SiteData]) -> Iterator[str]:
+    """What is to be said of each profile; with its name where it is not the only one."""
+    for data in profiles:
+        name = "" if len(profiles) == 1 else harmless(f"{data.folder}: ")
+        yield from (f"{name}{note}" for note in data.notes)
 
 
-def _write(data: SiteData, pages: list[Page], folder: SiteFolder) -> None:
-    renderer = Renderer(data)
-    for page in pages:
-        folder.write(page.path, renderer.html(page))
-    for name, content in (*static_files(), *downloads(data)):
+def _write(profiles: Sequence[ProfilePages], folder: SiteFolder) -> None:
+    for name, content in static_files():
         folder.write(name, content)
-    copy_pictures(data, folder)
-    charts = (chart for page in pages for chart in _charts(page))
-    write_derived([*charts, *all_thumbnails(data)], folder)
+    for shown in profiles:
+        renderer = Renderer(shown, profiles)
+        for page in shown.pages:
+            folder.write(shown.folder + page.path, renderer.html(page))
+        for name, content in downloads(shown.data, shown.root):
+            folder.write(shown.folder + name, content)
+        copy_pictures(shown.data, folder)
+    charts = (chart for shown in profiles for page in shown.pages for chart in _charts(page))
+    thumbnails = (each for shown in profiles for each in all_thumbnails(shown.data))
+    write_derived([*charts, *thumbnails], folder)
 
 
 def _charts(page: Page) -> list[Chart]:

@@ -39,7 +39,7 @@ from runner.record.schema import Metrics, factor_name
 
 @dataclass(frozen=True)
 class Page:
-    """A page at `path` in the site."""
+    """A page at `path` among those of its profile."""
 
     template: ClassVar[str]
 
@@ -48,8 +48,8 @@ class Page:
     description: str
 
     @property
-    def root(self) -> str:
-        """Prefix that leads from this page to the site's folder."""
+    def home(self) -> str:
+        """Prefix that leads from this page to the first page of its profile."""
         return "../" * self.path.count("/")
 
 
@@ -190,7 +190,7 @@ class AboutPage(Page):
 
 
 def all_pages(data: SiteData) -> Iterator[Page]:
-    """Every page of the site, the index first."""
+    """Every page of a profile, the index first."""
     about = data.study.study
     cells = {(cell.experiment.id, cell.image.image.id): cell for cell in data.cells}
     originals = {image.image.id: cells[data.study.original.id, image.image.id] for image in data.images}

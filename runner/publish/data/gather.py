@@ -20,6 +20,7 @@ from runner.publish.data.model import (
     State,
 )
 from runner.publish.data.noise_floor import noise_floor
+from runner.publish.data.profiles import profiles_in_order
 from runner.publish.data.timing import (
     NOTHING_TRAINED,
     Trained,
@@ -38,13 +39,11 @@ from runner.record.schema import (
     Results,
     RunRecord,
     factor_name,
-    profiles_in,
     read_published,
 )
 from runner.store.provenance import Provenance
 from runner.study.published import Published
 from runner.study.schema import Dimensions, Experiment, Image, Study
-from singan.errors import UserError
 from singan.geometry import Size
 
 _Runs = Mapping[tuple[str, str], tuple[RunRecord, ...]]
@@ -56,43 +55,26 @@ def gather(study: Study, results_root: Path, profile: str | None = None) -> Site
     What is missing becomes a note and a visible gap; what the study no longer has is noted and left out.
     Raises `UserError` when there is nothing to show, or a record cannot be understood.
     """
-    present = dict(_profiles(results_root))
-    chosen = _choose(present, results_root, profile)
-    return _Gathering(study, Results(results_root, chosen), present[chosen], tuple(present)).site_data()
+    name, record = next(iter(profiles_in_order(results_root, profile).items()))
+    return _Gathering(study, Results(results_root, name), record).site_data()
 
 
-def _profiles(root: Path) -> Iterable[tuple[str, ProfileRecord]]:
-    for name in profiles_in(root):
-        record = Results(root, name).profile()
-        if record is not None:
-            yield name, record
-
-
-def _choose(present: Mapping[str, ProfileRecord], root: Path, wanted: str | None) -> str:
-    if not present:
-        raise UserError("there are no results", where=str(root), right="run the study first")
-    if wanted is None:
-        return max(present, key=lambda name: (present[name].epochs, present[name].base_width, name))
-    if wanted not in present:
-        there = ", ".join(f'"{name}"' for name in present)
-        raise UserError(
-            f'there are no results of profile "{wanted}"',
-            where=str(root),
-            right=f"there are those of {there}",
-        )
-    return wanted
+def gather_all(study: Study, results_root: Path, first: str | None = None) -> tuple[SiteData, ...]:
+    """The same of every profile in the record: the one named `first`, then the more faithful ones first."""
+    profiles = profiles_in_order(results_root, first)
+    return tuple(
+        _Gathering(study, Results(results_root, name), record).site_data()
+        for name, record in profiles.items()
+    )
 
 
 class _Gathering:
     """The records of one profile while they are being joined."""
 
-    def __init__(
-        self, study: Study, results: Results, profile: ProfileRecord, profiles_present: tuple[str, ...]
-    ) -> None:
+    def __init__(self, study: Study, results: Results, profile: ProfileRecord) -> None:
         self.study = study
         self.profile = profile
-        self.profiles_present = profiles_present
-        self.shown_profile = results.folder.name
+        self.folder = results.folder.name
         self.notes: list[str] = []
         self.inspector = Inspector(results, self.notes)
         self.image_records = {record.id: record for record in results.images()}
@@ -117,8 +99,7 @@ class _Gathering:
         return SiteData(
             study=self.study,
             profile=self.profile,
-            profiles_present=self.profiles_present,
-            profiles_elsewhere=tuple(name for name in self.profiles_present if name != self.shown_profile),
+            folder=self.folder,
             images=images,
             groups=groups,
             machines=tuple(sorted({machine_words(provenance) for provenance in work})),

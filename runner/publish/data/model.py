@@ -174,13 +174,12 @@ class GroupData:
 
 @dataclass(frozen=True)
 class SiteData:
-    """Everything the pages show, in the study's order."""
+    """Everything the pages of a profile show, in the study's order."""
 
     study: Study
     profile: ProfileRecord
-    profiles_present: tuple[str, ...]
-    profiles_elsewhere: tuple[str, ...]
-    """Those of them that are not shown here: each needs a site of its own."""
+    folder: str
+    """The profile's folder in the results."""
     images: tuple[ImageData, ...]
     groups: tuple[GroupData, ...]
     machines: tuple[str, ...]

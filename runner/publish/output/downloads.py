@@ -18,10 +18,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Row = Mapping[str, str | float | None]
 
 
-def downloads(data: SiteData) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file."""
+def downloads(data: SiteData, root: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file; `root` leads from where they lie to the site's folder."""
     yield "study.json", _json(data)
-    yield "runs.csv", _csv([_run_row(cell, run, data) for cell, run in _runs(data)])
+    yield "runs.csv", _csv([_run_row(cell, run, data, root) for cell, run in _runs(data)])
     yield "levels.csv", _csv([row for cell, run in _runs(data) for row in _level_rows(cell, run)])
 
 
@@ -54,7 +54,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON is of any type
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _run_row(cell: Cell, run: Run, data: SiteData) -> Row:
+def _run_row(cell: Cell, run: Run, data: SiteData, root: str) -> Row:
     record, timing = run.record, run.timing
     made = record.output.provenance if record.output else None
     return {
@@ -78,7 +78,7 @@ def _run_row(cell: Cell, run: Run, data: SiteData) -> Row:
         "published_ratio_to_original": timing.published.ratio,
         "super_resolution_seconds": record.output.seconds if record.output else None,
         **{name: record.output.metrics.get(name) if record.output else None for name in DEFINITIONS},
-        "picture": run.output.picture.url if run.output.picture else None,
+        "picture": root + run.output.picture.url if run.output.picture else None,
         "machine": made.machine if made else None,
         "device": made.device if made else None,
         "finished": made.finished if made else None,

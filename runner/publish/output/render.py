@@ -5,15 +5,15 @@ What no page may hold even escaped, control characters, is replaced in the finis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from runner.publish import words
 from runner.publish.content.charts import THEMES
 from runner.publish.content.metrics import interval_words
 from runner.publish.content.pages import Page
-from runner.publish.data.model import SiteData
+from runner.publish.content.profiles import ProfilePages, profile_links
 from runner.shipped import shipped
 from singan.errors import UserError
 from singan.settings import PUBLISHED_EPOCHS
@@ -24,18 +24,25 @@ DOWNLOADS = ("study.json", "runs.csv", "levels.csv")
 
 
 class Renderer:
-    """Renders pages of one site."""
+    """Renders the pages of one profile; `profiles` are those of all that are on the site."""
 
-    def __init__(self, data: SiteData) -> None:
+    def __init__(self, shown: ProfilePages, profiles: Sequence[ProfilePages]) -> None:
+        self._shown = shown
+        self._profiles = profiles
         self._environment = _environment()
         self._environment.globals.update(
-            site=data, downloads=DOWNLOADS, themes=THEMES, published_epochs=PUBLISHED_EPOCHS
+            site=shown.data, downloads=DOWNLOADS, themes=THEMES, published_epochs=PUBLISHED_EPOCHS
         )
 
     def html(self, page: Page) -> bytes:
         """The page's file."""
-        template = self._environment.get_template(f"pages/{page.template}")
-        return words.harmless(template.render(page=page, root=page.root)).encode()
+        return self.fill(self._environment.get_template(f"pages/{page.template}"), page)
+
+    def fill(self, template: Template, page: Page) -> bytes:
+        """A template, filled: `home` leads to the pages of its profile, `root` to the site's folder."""
+        home, root = page.home, page.home + self._shown.root
+        links = profile_links(page, self._shown, self._profiles)
+        return words.harmless(template.render(page=page, home=home, root=root, profiles=links)).encode()
 
 
 def static_files() -> Iterator[tuple[str, bytes]]:
