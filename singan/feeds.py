@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 import torch
@@ -17,9 +17,12 @@ NoiseOfLevel = Callable[[int], Tensor]
 """Noise `[B, 3, H, W]` for a trained level, by its index."""
 
 
-def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator) -> Tensor:
-    """A fresh adversarial input `prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
-    return adversarial_inputs(feed, pyramid, generator, 1)
+def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator, step: int = 0) -> Tensor:
+    """A fresh adversarial input `prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0.
+
+    `step` counts the D steps of an epoch from 0: `mixed` feeds the first ones from the real image.
+    """
+    return _alike(feed.at_step(step), pyramid, generator, 1, pyramid.levels)
 
 
 def adversarial_inputs(
@@ -29,12 +32,22 @@ def adversarial_inputs(
     count: int,
     trained: Sequence[Generating] | None = None,
 ) -> Tensor:
-    """Several fresh adversarial inputs `[count, 3, H, W]`, drawn as one after the other would be.
+    """Fresh adversarial inputs `[count, 3, H, W]` of an epoch's D steps, as drawn one after the other.
 
     `trained` may stand for the pyramid's trained levels.
     """
+    steps = Counter(feed.at_step(step) for step in range(count))  # in their order
+    parts = [
+        _alike(fed, pyramid, generator, times, trained or pyramid.levels) for fed, times in steps.items()
+    ]
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def _alike(
+    feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator, count: int, trained: Sequence[Generating]
+) -> Tensor:
+    """Adversarial inputs `[count, 3, H, W]` that are all fed the same way."""
     level, from_real = pyramid.next_level, feed.adversarial == "real_train"
-    trained = trained or pyramid.levels
     upsampled = feed.adversarial_upsample == "sr" and level > 0
     draws: dict[int, list[Tensor]] = defaultdict(list)
     for _ in range(count):

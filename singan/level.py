@@ -51,9 +51,9 @@ class LevelInputs:
         """A fresh noise map for this level."""
         return level_noise(self.level, self.pyramid.size(self.level), generator).to(self.real.dtype)
 
-    def draw_adversarial_input(self, generator: torch.Generator) -> Tensor:
-        """A fresh adversarial input for this level."""
-        return adversarial_input(self.feed, self.pyramid, generator)
+    def draw_adversarial_input(self, generator: torch.Generator, step: int) -> Tensor:
+        """A fresh adversarial input for this level, for the D step of that number in its epoch, from 0."""
+        return adversarial_input(self.feed, self.pyramid, generator, step)
 
 
 @dataclass

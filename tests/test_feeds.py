@@ -13,16 +13,17 @@ from singan.feeds import adversarial_input, reconstruction_input
 from singan.geometry import Size
 from singan.pyramid import Pyramid, TrainedLevel
 from singan.resize import resize
-from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, UpsampleType
+from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode
 
 BOTTOM, MIDDLE, TOP = Size(14, 12), Size(18, 15), Size(24, 20)
-ALL_FEEDS = [
+ALL_FEEDS: list[LevelFeed] = [
+    # Of the study; what its ideas feed a level is in test_ideas_feeds.
     LevelFeed(*switches)
     for switches in itertools.product(
-        get_args(AdversarialMode),
-        get_args(ReconstructionMode),
-        get_args(UpsampleType),
-        get_args(UpsampleType),
+        ("rand", "real_train"),
+        ("rec", "real_train_rec"),
+        ("regular", "sr"),
+        ("regular", "sr"),
     )
 ]
 SEED = 11

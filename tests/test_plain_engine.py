@@ -97,8 +97,8 @@ class LevelByHand:
         if self.inputs.level == 0:
             self.anchor = draw(size, self.noise, channels).double()
         noise = draw(size, self.noise, channels).double()
-        for _ in range(3):
-            previous = adversarial_input(self.inputs.feed, self.inputs.pyramid, self.feed)
+        for step in range(3):
+            previous = adversarial_input(self.inputs.feed, self.inputs.pyramid, self.feed, step)
             fake = self.generate(noise, previous).detach()
             d_losses = self.discriminate(fake)
         for _ in range(3):
@@ -274,9 +274,9 @@ class Counted(LevelInputs):
         self.drawn.append("noise")
         return super().draw_noise(generator)
 
-    def draw_adversarial_input(self, generator: torch.Generator) -> Tensor:
-        self.drawn.append("input")
-        return super().draw_adversarial_input(generator)
+    def draw_adversarial_input(self, generator: torch.Generator, step: int) -> Tensor:
+        self.drawn.append(f"input {step}")
+        return super().draw_adversarial_input(generator, step)
 
 
 def test_noise_is_drawn_once_an_epoch_and_the_adversarial_input_for_each_d_step() -> None:
@@ -284,7 +284,7 @@ def test_noise_is_drawn_once_an_epoch_and_the_adversarial_input_for_each_d_step(
     counted = Counted(**vars(inputs))
     object.__setattr__(counted, "drawn", [])
     PlainEngine().train_epoch(state, counted, SETTINGS)
-    assert counted.drawn == ["noise", "input", "input", "input"]
+    assert counted.drawn == ["noise", "input 0", "input 1", "input 2"]
 
 
 def test_another_feed_leaves_the_training_noise_as_it_is() -> None:

@@ -23,6 +23,9 @@ from singan.switches import LevelFeed
 KEY_VERSION = 1
 """Raised when the same settings come to mean another result, so that old work is not taken for new."""
 
+_LATER = frozenset({"real_steps"})
+"""Settings younger than the first keys: digested only where they are set, so that older keys stay."""
+
 Fields = Mapping[str, object]
 """What a key digests, flat and JSON-ready: `{"level": 3, "adversarial": "rand", ...}`."""
 
@@ -148,7 +151,7 @@ def plan_levels(
     chain: list[LevelTraining] = []
     for level in range(geometry.last + 1):
         is_last = level == geometry.last
-        feed = experiment.feed(last=is_last).effective_at(level)
+        feed = experiment.feed_at(level, geometry.last)
         stop = StopRule() if is_last else settings.scaled_stop(experiment.stop.as_rule)
         below = chain[-1].key if chain else None
         fields: Fields = {
@@ -157,8 +160,8 @@ def plan_levels(
             "sizes": [list(size) for size in geometry.sizes],
             "shrink": geometry.shrink,
             "level": level,
-            **asdict(feed),
-            **{f"stop {name}": value for name, value in asdict(stop).items()},
+            **_told(feed),
+            **{f"stop {name}": value for name, value in _told(stop).items()},
             **asdict(settings),
             "seed": seed,
             "below": below,
@@ -170,6 +173,13 @@ def plan_levels(
             )
         )
     return chain
+
+
+def _told(value: LevelFeed | StopRule) -> dict[str, object]:
+    """What a key digests of these settings."""
+    defaults = asdict(type(value)())
+    fields = asdict(value).items()
+    return {name: given for name, given in fields if name not in _LATER or given != defaults[name]}
 
 
 def _run(
@@ -220,15 +230,15 @@ def imported_note_name(plan: Plan, run: Run) -> str:
 
 def why_changed(old: Fields, new: Fields) -> str:
     """What makes a training another one, in words: `adversarial: "rand" -> "real_train"`."""
-    names = [name for name in new if old.get(name) != new[name]]
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
     own = [name for name in names if name != "below"]
     if own:
         return "changed: " + ", ".join(
-            f"{name} {_brief(old.get(name))} -> {_brief(new[name])}" for name in own
+            f"{name} {_brief(old.get(name))} -> {_brief(new.get(name))}" for name in own
         )
     return "changed: the level below" if names else "same settings"
 
 
 def _brief(value: object) -> str:
-    text = json.dumps(value)
+    text = "unset" if value is None else json.dumps(value)
     return text if len(text) <= 24 else f"{text[:12]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -182,7 +183,22 @@ class AdversarialSwitch(Table):
 
     lower: AdversarialMode = "rand"
     last: AdversarialMode = "rand"
+    real_steps: Annotated[int, Field(ge=1)] | None = None
+    """Of `mixed`: D steps of an epoch that are fed the real image; 1 when absent."""
     _expand = model_validator(mode="before")(_one_or_two("rand"))
+
+    @model_validator(mode="after")
+    def _real_steps_apply(self) -> Self:
+        if self.real_steps is not None:
+            if "mixed" not in (self.lower, self.last):
+                raise ValueError('"real_steps" cannot apply: neither lower nor last is "mixed"')
+            steps = TrainingSettings.discriminator_steps
+            if self.real_steps >= steps:
+                raise ValueError(
+                    f'"real_steps" is {self.real_steps} of {steps} D steps of an epoch, which leaves none '
+                    f'to be generated; give at most {steps - 1}, or use "real_train"'
+                )
+        return self
 
 
 class ReconstructionSwitch(Table):
@@ -271,8 +287,16 @@ class Experiment(Table):
         """Feed of the last level, or of the lower ones."""
         a, r, u = self.adversarial, self.reconstruction, self.upsample
         if last:
-            return LevelFeed(a.last, r.last, u.adversarial.last, u.reconstruction.last)
-        return LevelFeed(a.lower, r.lower, u.adversarial.lower, u.reconstruction.lower)
+            feed = LevelFeed(a.last, r.last, u.adversarial.last, u.reconstruction.last)
+        else:
+            feed = LevelFeed(a.lower, r.lower, u.adversarial.lower, u.reconstruction.lower)
+        if feed.adversarial == "mixed" and a.real_steps is not None:
+            feed = replace(feed, real_steps=a.real_steps)
+        return feed
+
+    def feed_at(self, level: int, last: int) -> LevelFeed:
+        """What `level` is really fed, in a pyramid whose last level is `last`."""
+        return self.feed(last=level == last).effective_at(level)
 
     @property
     def in_words(self) -> dict[str, str]:
@@ -287,6 +311,8 @@ class Experiment(Table):
             name: switch.lower if switch.lower == switch.last else f"lower {switch.lower}, last {switch.last}"
             for name, switch in switches.items()
         }
+        if self.adversarial.real_steps is not None:
+            words["adversarial"] += f", {self.adversarial.real_steps} real steps"
         stop = self.stop
         thresholds = f" after {stop.after} below {stop.below:g}" if stop.below is not None else ""
         return {**words, "stop": f"{stop.rule}{thresholds}"}

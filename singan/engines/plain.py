@@ -28,8 +28,8 @@ class PlainEngine:
             state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
         noise = inputs.draw_noise(state.streams.noise)
 
-        for _ in range(settings.discriminator_steps):
-            previous = inputs.draw_adversarial_input(state.streams.feed)
+        for step in range(settings.discriminator_steps):
+            previous = inputs.draw_adversarial_input(state.streams.feed, step)
             mixed = inputs.noise_amplitude * noise + previous
             with torch.no_grad():
                 fake = state.generator(mixed, previous)

@@ -33,19 +33,26 @@ STOPS = {
     "small_rec_loss": StopRule("small_rec_loss", after=1, below=33.4),
     "dont_train": StopRule("dont_train"),
 }
+IDEAS = {
+    "mixed": (LevelFeed("mixed"), StopRule()),
+    "mixed, two real steps": (LevelFeed("mixed", adversarial_upsample="sr", real_steps=2), StopRule()),
+}
+"""What the study left open, each by itself or with one of the study's own switches."""
 
 Losses = list[list[list[float]]]
 """By level, epoch and name of the loss."""
 
 
 def cases() -> Iterator[tuple[str, LevelFeed, StopRule]]:
-    """Every feed with every stop rule, named."""
+    """Every feed of the study with every stop rule of it, and each idea it left open; named."""
     adversarial: tuple[AdversarialMode, ...] = ("rand", "real_train")
     reconstruction: tuple[ReconstructionMode, ...] = ("rec", "real_train_rec")
     upsample: tuple[UpsampleType, ...] = ("regular", "sr")
     feeds = itertools.product(adversarial, reconstruction, upsample, upsample)
     for feed, stop in itertools.product(feeds, STOPS):
         yield " ".join((*feed, stop)), LevelFeed(*feed), STOPS[stop]
+    for name, (fed, rule) in IDEAS.items():
+        yield name, fed, rule
 
 
 def train(feed: LevelFeed, stop: StopRule, engine: Engine) -> Losses:

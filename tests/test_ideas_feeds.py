@@ -1,0 +1,94 @@
+"""What a level is fed by the ideas the study left open (algorithm.md 8), worked out on two trained levels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from helpers.tiny import ByHand, draw, tiny_pyramid
+from singan.engines.plain import PlainEngine
+from singan.feeds import adversarial_input, adversarial_inputs
+from singan.geometry import Size
+from singan.level import LevelTask, prepare_inputs, prepare_state
+from singan.pyramid import TrainedLevel
+from singan.resize import resize
+from singan.settings import TrainingSettings
+from singan.stopping import StopRule
+from singan.switches import LevelFeed
+
+BOTTOM, MIDDLE, TOP = Size(14, 12), Size(18, 15), Size(24, 20)
+SETTINGS = TrainingSettings(epochs=4, base_width=4)
+SEED = 11
+
+
+def source() -> torch.Generator:
+    return torch.Generator().manual_seed(SEED)
+
+
+def through(level: TrainedLevel, noise: Tensor, image: Tensor) -> Tensor:
+    """G(sigma * z + x, x) of a trained level, written out."""
+    mixed = level.noise_amplitude * noise + image
+    return ByHand(level.generator).generate(mixed, image, training=False).detach()
+
+
+def up(image: Tensor, size: Size) -> Tensor:
+    return resize(image, 1 / 0.75)[..., : size.height, : size.width]
+
+
+def assert_same(one: Tensor, other: Tensor) -> None:
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+# mixed
+
+
+@pytest.mark.parametrize("real_steps", [1, 2])
+def test_the_first_steps_of_mixed_start_at_the_real_image_and_the_others_at_zeros(real_steps: int) -> None:
+    pyramid, random = tiny_pyramid(trained=2), source()
+    bottom, middle = pyramid.levels
+    expected = []
+    for step in range(3):
+        image = pyramid.reals[1]
+        if step >= real_steps:
+            zeros = torch.zeros(1, 3, *BOTTOM, dtype=torch.float64)
+            image = up(through(bottom, draw(BOTTOM, random, 1), zeros), MIDDLE)
+        expected.append(up(through(middle, draw(MIDDLE, random), image), TOP))
+    drawn = adversarial_inputs(LevelFeed("mixed", real_steps=real_steps), pyramid, source(), 3)
+    assert_same(drawn, torch.cat(expected))
+
+
+def test_the_steps_of_mixed_are_counted_anew_in_every_epoch() -> None:
+    task = LevelTask(LevelFeed("mixed"), StopRule(), SETTINGS, 0, "aa")
+    pyramid = tiny_pyramid(trained=2)
+    inputs, state = prepare_inputs(pyramid, task), prepare_state(pyramid, task)
+    mirror = torch.Generator()
+    for _ in range(2):
+        mirror.set_state(state.streams.feed.get_state())
+        PlainEngine().train_epoch(state, inputs, SETTINGS)
+        for mode in ("real_train", "rand", "rand"):
+            adversarial_input(LevelFeed(mode), pyramid, mirror)
+        assert torch.equal(mirror.get_state(), state.streams.feed.get_state())
+
+
+def test_only_the_first_step_of_mixed_sees_the_real_image() -> None:
+    pyramid = tiny_pyramid(trained=2)
+    other = replace(pyramid, reals=(pyramid.reals[0], -pyramid.reals[1], pyramid.reals[2]))
+    first, second = (adversarial_inputs(LevelFeed("mixed"), each, source(), 3) for each in (pyramid, other))
+    assert not torch.allclose(first[:1], second[:1])
+    assert torch.equal(first[1:], second[1:])
+
+
+def test_at_level_1_mixed_is_rand() -> None:
+    pyramid, feed = tiny_pyramid(trained=1), LevelFeed("mixed", real_steps=2)
+    assert feed.effective_at(1) == LevelFeed()
+    assert torch.equal(
+        adversarial_inputs(feed, pyramid, source(), 3), adversarial_inputs(LevelFeed(), pyramid, source(), 3)
+    )
+
+
+def test_real_steps_without_mixed_do_not_matter() -> None:
+    assert LevelFeed("real_train", real_steps=2).effective_at(2) == LevelFeed("real_train")
+    assert LevelFeed("mixed", real_steps=2).effective_at(2).real_steps == 2
