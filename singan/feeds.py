@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -62,8 +63,17 @@ def _alike(
     return image
 
 
+def reconstruction_inputs(feed: LevelFeed, pyramid: Pyramid) -> tuple[Tensor, ...]:
+    """The reconstruction inputs `rec_prev` that the G steps of an epoch take in turn: one or two."""
+    modes = feed.reconstruction_modes
+    return tuple(reconstruction_input(replace(feed, reconstruction=mode), pyramid) for mode in modes)
+
+
 def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
-    """The reconstruction input `rec_prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
+    """The reconstruction input `rec_prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0.
+
+    Where there are two, it is the first, `rec`.
+    """
 
     def anchor(level: int) -> Tensor:
         return pyramid.levels[level].anchor_noise

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from singan.errors import UserError
-from singan.feeds import adversarial_input, reconstruction_input
+from singan.feeds import adversarial_input, reconstruction_inputs
 from singan.networks import Discriminator, Generator, frozen_statistics, initialise
 from singan.pixels import to_pixels
 from singan.pyramid import Pyramid, TrainedLevel
@@ -44,8 +44,18 @@ class LevelInputs:
     level: int
     feed: LevelFeed
     real: Tensor
-    reconstruction_input: Tensor
+    reconstruction_inputs: tuple[Tensor, ...]
+    """The G steps of an epoch take them in turn."""
     noise_amplitude: float
+
+    @property
+    def reconstruction_input(self) -> Tensor:
+        """The first G step's, which sigma_n and the snapshots are of."""
+        return self.reconstruction_inputs[0]
+
+    def reconstruction_input_of(self, step: int) -> Tensor:
+        """What a G step reconstructs from; steps of an epoch are counted from 0."""
+        return self.reconstruction_inputs[step % len(self.reconstruction_inputs)]
 
     def draw_noise(self, generator: torch.Generator) -> Tensor:
         """A fresh noise map for this level."""
@@ -196,10 +206,10 @@ def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:
     """
     level = pyramid.next_level
     real = pyramid.reals[level]
-    rec_prev = reconstruction_input(task.feed, pyramid)
-    rmse = float(torch.sqrt(torch.mean((real - rec_prev) ** 2)))
+    inputs = reconstruction_inputs(task.feed, pyramid)
+    rmse = float(torch.sqrt(torch.mean((real - inputs[0]) ** 2)))
     amplitude = 1.0 if level == 0 else task.settings.noise_weight * rmse
-    return LevelInputs(pyramid, level, task.feed, real, rec_prev, amplitude)
+    return LevelInputs(pyramid, level, task.feed, real, inputs, amplitude)
 
 
 def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
@@ -231,13 +241,12 @@ def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
 def _snapshot(epoch: int, state: LevelState, inputs: LevelInputs, fake: Tensor) -> Snapshot:
     """Pictures of the training in progress; looking must not change it, hence the frozen statistics."""
     with torch.no_grad(), frozen_statistics(state.generator):
-        reconstruction = reconstruct(state, inputs)
+        reconstruction = reconstruct(state, inputs, inputs.reconstruction_input)
     return Snapshot(epoch, to_pixels(reconstruction), to_pixels(fake))
 
 
-def reconstruct(state: LevelState, inputs: LevelInputs) -> Tensor:
+def reconstruct(state: LevelState, inputs: LevelInputs, rec_prev: Tensor) -> Tensor:
     """G(sigma * z* + rec_prev, rec_prev) with the networks in training."""
-    rec_prev = inputs.reconstruction_input
     mixed = inputs.noise_amplitude * state.anchor_noise + rec_prev
     return state.generator(mixed, rec_prev)  # type: ignore[no-any-return]
 

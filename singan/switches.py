@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 AdversarialMode = Literal["rand", "real_train", "mixed"]
-ReconstructionMode = Literal["rec", "real_train_rec"]
+ReconstructionMode = Literal["rec", "real_train_rec", "mixed_rec"]
 UpsampleType = Literal["regular", "sr"]
 
 
@@ -50,3 +50,8 @@ class LevelFeed:
         if self.adversarial != "mixed":
             return self
         return replace(self, adversarial="real_train" if step < self.real_steps else "rand")
+
+    @property
+    def reconstruction_modes(self) -> tuple[ReconstructionMode, ...]:
+        """What the G steps of an epoch are fed in turn: with `mixed_rec` one of them `rec`, the next real."""
+        return ("rec", "real_train_rec") if self.reconstruction == "mixed_rec" else (self.reconstruction,)

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import ByHand, draw, tiny_pyramid
-from singan.engines.plain import PlainEngine
-from singan.feeds import adversarial_input, adversarial_inputs
+from singan.engines.plain import PlainEngine, generator_step
+from singan.feeds import adversarial_input, adversarial_inputs, reconstruction_input, reconstruction_inputs
 from singan.geometry import Size
-from singan.level import LevelTask, prepare_inputs, prepare_state
+from singan.level import LevelInputs, LevelState, LevelTask, prepare_inputs, prepare_state, reconstruct
+from singan.networks import frozen_statistics
 from singan.pyramid import TrainedLevel
 from singan.resize import resize
 from singan.settings import TrainingSettings
@@ -92,3 +93,58 @@ def test_at_level_1_mixed_is_rand() -> None:
 def test_real_steps_without_mixed_do_not_matter() -> None:
     assert LevelFeed("real_train", real_steps=2).effective_at(2) == LevelFeed("real_train")
     assert LevelFeed("mixed", real_steps=2).effective_at(2).real_steps == 2
+
+
+# mixed_rec
+
+
+def test_mixed_rec_alternates_what_is_reconstructed_from_and_takes_sigma_from_rec() -> None:
+    pyramid = tiny_pyramid(trained=2)
+    rec, real = (
+        reconstruction_input(LevelFeed(reconstruction=mode), pyramid) for mode in ("rec", "real_train_rec")
+    )
+    task = LevelTask(LevelFeed(reconstruction="mixed_rec"), StopRule(), SETTINGS, 0, "aa")
+    inputs = prepare_inputs(pyramid, task)
+    assert not torch.allclose(rec, real)
+    for step, expected in enumerate((rec, real, rec)):
+        assert torch.equal(inputs.reconstruction_input_of(step), expected)
+    error = ((pyramid.reals[2] - rec) ** 2).mean().sqrt()
+    assert inputs.noise_amplitude == pytest.approx(0.1 * float(error), rel=1e-12)
+
+
+def test_every_g_step_of_mixed_rec_follows_the_slope_of_its_own_reconstruction_loss() -> None:
+    """The slope is that of finite differences: Adam's first step goes against its sign."""
+    task = LevelTask(LevelFeed(reconstruction="mixed_rec"), StopRule(), SETTINGS, 0, "aa")
+    pyramid = tiny_pyramid(trained=2)
+    for step in (0, 1):
+        inputs, state = prepare_inputs(pyramid, task), prepare_state(pyramid, task)
+        weight = state.generator.last.weight
+        before, slope = weight.detach().clone(), torch.zeros(6, dtype=torch.float64)
+
+        def loss(inputs: LevelInputs = inputs, state: LevelState = state, step: int = step) -> float:
+            with torch.no_grad(), frozen_statistics(state.generator), frozen_statistics(state.discriminator):
+                fake = state.generator(inputs.real, inputs.real)
+                rebuilt = reconstruct(state, inputs, inputs.reconstruction_input_of(step))
+                error = 100 * ((rebuilt - inputs.real) ** 2).mean()
+                return float(error - state.discriminator(fake).mean())
+
+        for index in range(len(slope)):
+            values = []
+            for shift in (1e-6, -1e-6):
+                with torch.no_grad():
+                    weight.view(-1)[index] += shift
+                values.append(loss())
+                with torch.no_grad():
+                    weight.view(-1)[index] -= shift
+            slope[index] = (values[0] - values[1]) / 2e-6
+        generator_step(state, inputs, inputs.real, inputs.real, step)
+        moved = (weight.detach() - before).view(-1)[: len(slope)]
+        assert float(slope.abs().min()) > 1e-4
+        torch.testing.assert_close(moved, -5e-4 * slope.sign(), rtol=1e-2, atol=0)
+
+
+def test_at_level_1_mixed_rec_is_rec() -> None:
+    assert LevelFeed(reconstruction="mixed_rec").effective_at(1) == LevelFeed()
+    pyramid = tiny_pyramid(trained=1)
+    first, second = reconstruction_inputs(LevelFeed(reconstruction="mixed_rec"), pyramid)
+    assert torch.equal(first, second)

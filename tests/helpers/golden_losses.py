@@ -36,6 +36,7 @@ STOPS = {
 IDEAS = {
     "mixed": (LevelFeed("mixed"), StopRule()),
     "mixed, two real steps": (LevelFeed("mixed", adversarial_upsample="sr", real_steps=2), StopRule()),
+    "mixed_rec": (LevelFeed(reconstruction="mixed_rec"), StopRule()),
 }
 """What the study left open, each by itself or with one of the study's own switches."""
 
