@@ -49,17 +49,23 @@ def _alike(
 ) -> Tensor:
     """Adversarial inputs `[count, 3, H, W]` that are all fed the same way."""
     level, from_real = pyramid.next_level, feed.adversarial == "real_train"
-    upsampled = feed.adversarial_upsample == "sr" and level > 0
+    upsampled = feed.adversarial_upsample in {"sr", "sr_noise"} and level > 0
+    noised = feed.adversarial_upsample == "sr_noise" and level > 0
     draws: dict[int, list[Tensor]] = defaultdict(list)
+    added: list[Tensor] = []
     for _ in range(count):
         for below in range(_start(pyramid, from_real), level):
             draws[below].append(level_noise(below, pyramid.size(below), generator))
         if upsampled:
             # Three channels even when the generator below is level 0's.
             draws[level].append(noise_map(pyramid.size(level), generator))
+        if noised:
+            added.append(noise_map(pyramid.size(level), generator))
     image = _ascend(pyramid, trained, from_real, lambda below: torch.cat(draws[below]), count)
     if upsampled:
         image = trained[-1].generate(torch.cat(draws[level]), image)
+    if noised:
+        image = image + pyramid.levels[-1].noise_amplitude * torch.cat(added)
     return image
 
 
@@ -79,7 +85,7 @@ def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
         return pyramid.levels[level].anchor_noise
 
     image = _ascend(pyramid, pyramid.levels, feed.reconstruction == "real_train_rec", anchor)
-    if feed.reconstruction_upsample == "sr" and pyramid.levels:
+    if feed.reconstruction_upsample in {"sr", "sr_noise"} and pyramid.levels:
         image = pyramid.levels[-1].generate(torch.zeros_like(image), image)  # z*_n is zeros for n > 0
     return image
 

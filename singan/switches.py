@@ -12,7 +12,7 @@ from typing import Literal
 
 AdversarialMode = Literal["rand", "real_train", "mixed"]
 ReconstructionMode = Literal["rec", "real_train_rec", "mixed_rec"]
-UpsampleType = Literal["regular", "sr"]
+UpsampleType = Literal["regular", "sr", "sr_noise"]
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,16 @@ class LevelFeed:
         """The feed with every switch that cannot matter at `level` set to its default.
 
         Level 0 is fed nothing. Level 1 rests on level 0 alone, which starts from zeros either way, so there
-        `real_train` is `rand` and `real_train_rec` is `rec`, and so are their mixtures.
+        `real_train` is `rand` and `real_train_rec` is `rec`, and so are their mixtures. The noise that
+        `sr_noise` adds to a reconstruction input is zeros.
         """
         if level == 0:
             return LevelFeed()
         feed = self
         if level == 1:
             feed = replace(feed, adversarial="rand", reconstruction="rec")
+        if feed.reconstruction_upsample == "sr_noise":
+            feed = replace(feed, reconstruction_upsample="sr")
         if feed.adversarial != "mixed":
             feed = replace(feed, real_steps=LevelFeed.real_steps)
         return feed

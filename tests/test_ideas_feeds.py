@@ -18,7 +18,7 @@ from singan.pyramid import TrainedLevel
 from singan.resize import resize
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
-from singan.switches import LevelFeed
+from singan.switches import AdversarialMode, LevelFeed
 
 BOTTOM, MIDDLE, TOP = Size(14, 12), Size(18, 15), Size(24, 20)
 SETTINGS = TrainingSettings(epochs=4, base_width=4)
@@ -148,3 +148,38 @@ def test_at_level_1_mixed_rec_is_rec() -> None:
     pyramid = tiny_pyramid(trained=1)
     first, second = reconstruction_inputs(LevelFeed(reconstruction="mixed_rec"), pyramid)
     assert torch.equal(first, second)
+
+
+# sr_noise
+
+
+@pytest.mark.parametrize("mode", ["rand", "real_train"])
+@pytest.mark.parametrize("trained", [1, 2])
+def test_sr_noise_adds_fresh_noise_of_the_strength_of_the_level_below(
+    mode: AdversarialMode, trained: int
+) -> None:
+    pyramid, size = tiny_pyramid(trained=trained), (MIDDLE, TOP)[trained - 1]
+    random = source()
+    expected = []
+    for _ in range(2):
+        image = adversarial_input(LevelFeed(mode, adversarial_upsample="sr"), pyramid, random)
+        noise = draw(size, random)
+        assert not torch.equal(noise[0, 0], noise[0, 1])  # three channels, though level 0's has one
+        expected.append(image + pyramid.levels[-1].noise_amplitude * noise)
+    drawn = adversarial_inputs(LevelFeed(mode, adversarial_upsample="sr_noise"), pyramid, source(), 2)
+    assert_same(drawn, torch.cat(expected))
+
+
+def test_a_reconstruction_input_gets_no_noise_from_sr_noise() -> None:
+    pyramid = tiny_pyramid(trained=2)
+    noised, plain = (
+        reconstruction_input(LevelFeed(reconstruction_upsample=upsample), pyramid)
+        for upsample in ("sr_noise", "sr")
+    )
+    assert torch.equal(noised, plain)
+    assert LevelFeed(reconstruction_upsample="sr_noise").effective_at(2).reconstruction_upsample == "sr"
+
+
+def test_level_0_has_nothing_to_upsample() -> None:
+    zeros = adversarial_inputs(LevelFeed(adversarial_upsample="sr_noise"), tiny_pyramid(), source(), 2)
+    assert not zeros.any()

@@ -37,6 +37,8 @@ IDEAS = {
     "mixed": (LevelFeed("mixed"), StopRule()),
     "mixed, two real steps": (LevelFeed("mixed", adversarial_upsample="sr", real_steps=2), StopRule()),
     "mixed_rec": (LevelFeed(reconstruction="mixed_rec"), StopRule()),
+    "sr_noise": (LevelFeed(adversarial_upsample="sr_noise"), StopRule()),
+    "sr_noise, real image": (LevelFeed("real_train", "rec", "sr_noise", "sr_noise"), StopRule()),
 }
 """What the study left open, each by itself or with one of the study's own switches."""
 

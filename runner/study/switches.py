@@ -1,0 +1,135 @@
+"""The switches of an experiment as they stand in the study file: values, and what may be said with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from runner.study.types import Table
+from singan.settings import TrainingSettings
+from singan.stopping import StopRule
+from singan.switches import AdversarialMode, ReconstructionMode, UpsampleType
+
+
+def _one_or_two(default: str) -> Callable[[object], object]:
+    """Accepts `"sr"` for all levels, or a table with `lower` and `last`, each defaulting to the original."""
+
+    def expand(value: object) -> object:
+        if isinstance(value, str):
+            return {"lower": value, "last": value}
+        if not isinstance(value, Mapping):
+            raise ValueError("must be a value in quotes, or a table with lower and last")
+        return {"lower": default, "last": default, **value}
+
+    return expand
+
+
+def _both(lower: str, last: str) -> str:
+    return lower if lower == last else f"lower {lower}, last {last}"
+
+
+class AdversarialSwitch(Table):
+    """What enters as adversarial input: in the lower levels (0..N-1), and in the last (N)."""
+
+    lower: AdversarialMode = "rand"
+    last: AdversarialMode = "rand"
+    real_steps: Annotated[int, Field(ge=1)] | None = None
+    """Of `mixed`: D steps of an epoch that are fed the real image; 1 when absent."""
+    _expand = model_validator(mode="before")(_one_or_two("rand"))
+
+    @model_validator(mode="after")
+    def _real_steps_apply(self) -> Self:
+        if self.real_steps is not None:
+            if "mixed" not in (self.lower, self.last):
+                raise ValueError('"real_steps" cannot apply: neither lower nor last is "mixed"')
+            steps = TrainingSettings.discriminator_steps
+            if self.real_steps >= steps:
+                raise ValueError(
+                    f'"real_steps" is {self.real_steps} of {steps} D steps of an epoch, which leaves none '
+                    f'to be generated; give at most {steps - 1}, or use "real_train"'
+                )
+        return self
+
+    @property
+    def in_words(self) -> str:
+        """In the file's own words."""
+        steps = "" if self.real_steps is None else f", {self.real_steps} real steps"
+        return f"{_both(self.lower, self.last)}{steps}"
+
+
+class ReconstructionSwitch(Table):
+    """What enters as reconstruction input, likewise."""
+
+    lower: ReconstructionMode = "rec"
+    last: ReconstructionMode = "rec"
+    _expand = model_validator(mode="before")(_one_or_two("rec"))
+
+    @property
+    def in_words(self) -> str:
+        """In the file's own words."""
+        return _both(self.lower, self.last)
+
+
+class UpsampleSwitch(Table):
+    """How an input gets to the level's size, likewise."""
+
+    lower: UpsampleType = "regular"
+    last: UpsampleType = "regular"
+    start: Annotated[int, Field(ge=2, le=99)] | None = Field(default=None, alias="from")
+    """First of the lower levels that is upsampled so; those below it are as in the original."""
+    _expand = model_validator(mode="before")(_one_or_two("regular"))
+
+    @model_validator(mode="after")
+    def _start_applies(self) -> Self:
+        if self.start is not None and self.lower == "regular":
+            raise ValueError('"from" cannot apply: lower is "regular" at every level')
+        return self
+
+    def lower_at(self, level: int) -> UpsampleType:
+        """Of one of the lower levels."""
+        return "regular" if self.start is not None and level < self.start else self.lower
+
+    @property
+    def in_words(self) -> str:
+        """In the file's own words."""
+        start = "" if self.start is None else f" from level {self.start}"
+        return _both(f"{self.lower}{start}", self.last)
+
+
+class Upsample(Table):
+    """The upsample types of the two inputs."""
+
+    adversarial: UpsampleSwitch = UpsampleSwitch()
+    reconstruction: UpsampleSwitch = UpsampleSwitch()
+
+
+class Stop(Table):
+    """Stop rule of the lower levels; `after` and `below` belong to `small_rec_loss`."""
+
+    rule: Literal["none", "small_rec_loss", "dont_train"] = "none"
+    after: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    below: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _thresholds_apply(self) -> Self:
+        given = [name for name in ("after", "below") if getattr(self, name) is not None]
+        if self.rule != "small_rec_loss" and given:
+            raise ValueError(
+                f'"{given[0]}" cannot apply: rule "{self.rule}" has no threshold (only small_rec_loss has)'
+            )
+        if self.rule == "small_rec_loss" and len(given) < 2:
+            raise ValueError('rule "small_rec_loss" needs both "after" (epochs) and "below" (loss)')
+        return self
+
+    @property
+    def as_rule(self) -> StopRule:
+        """The rule as training knows it, not yet scaled to a profile."""
+        return StopRule(self.rule, self.after or 0, self.below or 0.0)
+
+    @property
+    def in_words(self) -> str:
+        """In the file's own words."""
+        thresholds = f" after {self.after} below {self.below:g}" if self.below is not None else ""
+        return f"{self.rule}{thresholds}"
