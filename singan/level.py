@@ -77,6 +77,14 @@ class LevelState:
     streams: LevelStreams
     anchor_noise: Tensor
     epochs_done: int = 0
+    annealing_since: int | None = None
+    """Epochs done when a plateau dropped the learning rate; None where none did."""
+
+    def learning_rate(self, settings: TrainingSettings) -> float:
+        """Learning rate of the next epoch."""
+        if self.annealing_since is not None:
+            return settings.dropped_learning_rate
+        return settings.learning_rate_at(self.epochs_done)
 
 
 class EpochResult(NamedTuple):
@@ -155,7 +163,8 @@ def train_level(
     inputs, state, history = prepare_inputs(pyramid, task), prepare_state(pyramid, task), LevelHistory()
     callback.restore(state, history)
     is_last = inputs.level == pyramid.geometry.last
-    stop = StopRule() if is_last else task.stop
+    stop = task.stop.at_last_level if is_last else task.stop
+    reconstruction_losses = [losses[-1] for losses in history.losses]
     stopwatch = Stopwatch(inputs.real.device)
     pending: list[Tensor] = []  # losses not yet fetched from the device
 
@@ -163,9 +172,13 @@ def train_level(
         result = engine.train_epoch(state, inputs, task.settings)
         state.epochs_done = epoch + 1
         pending.append(result.losses)
+        if stop.needs_losses:
+            reconstruction_losses.append(float(result.losses[-1]))
         ends = epoch + 1 == task.settings.epochs or stop.stops(
-            epoch + 1, float(result.losses[-1]) if stop.needs_loss else math.nan
+            epoch + 1, reconstruction_losses, state.annealing_since
         )
+        if stop.anneals and _is_at_full_rate(state, task.settings) and stop.is_plateau(reconstruction_losses):
+            state.annealing_since = epoch + 1
         is_snapshot = ends or task.settings.is_snapshot_epoch(epoch)
         if is_snapshot:
             _fetch_finite(pending, history)
@@ -186,6 +199,11 @@ def train_level(
     history.stopped_early = state.epochs_done < task.settings.epochs
     anchor = state.anchor_noise.contiguous()
     return TrainedLevel(state.generator, state.discriminator, inputs.noise_amplitude, anchor), history
+
+
+def _is_at_full_rate(state: LevelState, settings: TrainingSettings) -> bool:
+    """Whether the next epoch would be trained at the rate the level began with."""
+    return state.annealing_since is None and state.epochs_done < settings.learning_rate_drop_epoch
 
 
 def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """A training in progress as bytes: all that decides its future, so that it can go on as if never stopped.
 
-Networks, optimisers, random streams, anchor noise, epochs done (which decide the learning rate), and history.
+Networks, optimisers, random streams, anchor noise, epochs done and a plateau (they decide the learning
+rate), and history.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def dump_training(state: LevelState, history: LevelHistory) -> bytes:
         "reconstruction": torch.stack([shot.reconstruction for shot in history.snapshots]),
         "fake": torch.stack([shot.fake for shot in history.snapshots]),
     }
+    if state.annealing_since is not None:
+        tensors["annealing_since"] = torch.tensor(state.annealing_since)
     for name in _STREAMS:
         tensors[f"stream.{name}"] = getattr(state.streams, name).get_state()
     for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
@@ -74,6 +77,8 @@ def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None
         raise ValueError("its anchor noise has another size")
     state.anchor_noise = tensors["anchor_noise"].to(state.anchor_noise.device)
     state.epochs_done = int(tensors["epochs_done"])
+    since = tensors.get("annealing_since")
+    state.annealing_since = None if since is None else int(since)
     history.seconds = float(tensors["seconds"])
     # Unknown where an earlier version kept the training, which must not be lost for it.
     history.processor_seconds = float(tensors.get("processor_seconds", math.nan))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from singan.stopping import StopRule
@@ -49,13 +49,25 @@ class TrainingSettings:
 
     def learning_rate_at(self, epoch: int) -> float:
         """Learning rate of epoch `epoch`, counted from 0."""
-        dropped = epoch >= self.learning_rate_drop_epoch
-        return self.learning_rate * (self.learning_rate_drop if dropped else 1.0)
+        return self.dropped_learning_rate if epoch >= self.learning_rate_drop_epoch else self.learning_rate
+
+    @property
+    def dropped_learning_rate(self) -> float:
+        """Learning rate of the last epochs."""
+        return self.learning_rate * self.learning_rate_drop
 
     def is_snapshot_epoch(self, epoch: int) -> bool:
         """Whether epoch `epoch` (from 0) is recorded: every tenth of the training, and the last."""
         return epoch % self.snapshot_interval == 0 or epoch == self.epochs - 1
 
     def scaled_stop(self, rule: StopRule) -> StopRule:
-        """The rule with its floor, written for 2000 epochs, scaled to these."""
-        return StopRule(rule.name, rule.after * self.epochs // PUBLISHED_EPOCHS, rule.below)
+        """The rule with its epochs, written for 2000, scaled to these; windows keep at least one."""
+        return replace(
+            rule,
+            after=self._scaled(rule.after),
+            window=max(self._scaled(rule.window), min(rule.window, 1)),
+            anneal=max(self._scaled(rule.anneal), min(rule.anneal, 1)),
+        )
+
+    def _scaled(self, epochs: int) -> int:
+        return epochs * self.epochs // PUBLISHED_EPOCHS

@@ -171,6 +171,8 @@ def _expected_epochs(level: LevelTraining) -> int:
         return min(DONT_TRAIN_EPOCHS, epochs)
     if stop.name == "small_rec_loss" and level.level > 1:  # the first two hardly ever reach so small a loss
         return min(_STOPS_AFTER * (stop.after + 1), epochs)
+    if stop.name in {"plateau", "plateau_anneal"}:
+        return min(_STOPS_AFTER * (stop.after + 1) + stop.anneal, epochs)
     return epochs
 
 

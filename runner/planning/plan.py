@@ -23,7 +23,7 @@ from singan.switches import LevelFeed
 KEY_VERSION = 1
 """Raised when the same settings come to mean another result, so that old work is not taken for new."""
 
-_LATER = frozenset({"real_steps"})
+_LATER = frozenset({"real_steps", "window", "gain", "anneal"})
 """Settings younger than the first keys: digested only where they are set, so that older keys stay."""
 
 Fields = Mapping[str, object]
@@ -152,7 +152,8 @@ def plan_levels(
     for level in range(geometry.last + 1):
         is_last = level == geometry.last
         feed = experiment.feed_at(level, geometry.last)
-        stop = StopRule() if is_last else settings.scaled_stop(experiment.stop.as_rule)
+        rule = experiment.stop.as_rule
+        stop = settings.scaled_stop(rule.at_last_level if is_last else rule)
         below = chain[-1].key if chain else None
         fields: Fields = {
             "version": KEY_VERSION,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from runner.study.types import Table
-from singan.settings import TrainingSettings
-from singan.stopping import StopRule
+from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
+from singan.stopping import StopName, StopRule
 from singan.switches import AdversarialMode, ReconstructionMode, UpsampleType
 
 
@@ -105,31 +105,64 @@ class Upsample(Table):
     reconstruction: UpsampleSwitch = UpsampleSwitch()
 
 
-class Stop(Table):
-    """Stop rule of the lower levels; `after` and `below` belong to `small_rec_loss`."""
+_PLATEAU = {"after": 199, "window": 100, "gain": 0.02}
+_SETTINGS: dict[str, dict[str, float | None]] = {
+    "small_rec_loss": {"after": None, "below": None},
+    "plateau": {**_PLATEAU},
+    "plateau_anneal": {**_PLATEAU, "anneal": 0.1},
+}
+"""Which settings a rule has, and what each is where it is not given; None is what has to be given."""
 
-    rule: Literal["none", "small_rec_loss", "dont_train"] = "none"
-    after: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+Epochs = Annotated[int, Field(ge=0, le=1_000_000)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Stop(Table):
+    """When levels stop; which rule has which settings is in `_SETTINGS`. Epochs are written for 2000."""
+
+    rule: StopName = "none"
+    after: Epochs | None = None
+    """No stop before more than so many epochs are done."""
     below: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    """Reconstruction loss."""
+    window: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Epochs of which a median is taken."""
+    gain: Share | None = None
+    """Share by which the median falls from window to window, or it is a plateau."""
+    anneal: Share | None = None
+    """Share of all epochs that is trained at the dropped rate after a plateau."""
 
     @model_validator(mode="after")
-    def _thresholds_apply(self) -> Self:
-        given = [name for name in ("after", "below") if getattr(self, name) is not None]
-        if self.rule != "small_rec_loss" and given:
-            raise ValueError(
-                f'"{given[0]}" cannot apply: rule "{self.rule}" has no threshold (only small_rec_loss has)'
-            )
-        if self.rule == "small_rec_loss" and len(given) < 2:
+    def _settings_apply(self) -> Self:
+        own = _SETTINGS.get(self.rule, {})
+        for name in ("after", "below", "window", "gain", "anneal"):
+            if name not in own and getattr(self, name) is not None:
+                having = [rule for rule, settings in _SETTINGS.items() if name in settings]
+                has = f"only {having[0]} has" if len(having) == 1 else f"{' and '.join(having)} have"
+                raise ValueError(f'"{name}" cannot apply: rule "{self.rule}" has no such setting ({has})')
+        if any(default is None and getattr(self, name) is None for name, default in own.items()):
             raise ValueError('rule "small_rec_loss" needs both "after" (epochs) and "below" (loss)')
         return self
+
+    def _setting(self, name: str) -> float:
+        given = getattr(self, name)
+        return given if given is not None else _SETTINGS.get(self.rule, {}).get(name) or 0
 
     @property
     def as_rule(self) -> StopRule:
         """The rule as training knows it, not yet scaled to a profile."""
-        return StopRule(self.rule, self.after or 0, self.below or 0.0)
+        return StopRule(
+            self.rule,
+            int(self._setting("after")),
+            float(self._setting("below")),
+            int(self._setting("window")),
+            float(self._setting("gain")),
+            round(self._setting("anneal") * PUBLISHED_EPOCHS),
+        )
 
     @property
     def in_words(self) -> str:
         """In the file's own words."""
-        thresholds = f" after {self.after} below {self.below:g}" if self.below is not None else ""
-        return f"{self.rule}{thresholds}"
+        return " ".join(
+            [self.rule, *(f"{name} {self._setting(name):g}" for name in _SETTINGS.get(self.rule, {}))]
+        )

@@ -43,7 +43,7 @@ class BatchedEngine:
         use_fused_adam(state)
         for adam in (state.generator_adam, state.discriminator_adam):
             for group in adam.param_groups:
-                group["lr"] = settings.learning_rate_at(state.epochs_done)
+                group["lr"] = state.learning_rate(settings)
         return batched_epoch(state, inputs, settings, self.folded(inputs.pyramid))
 
     def folded(self, pyramid: Pyramid) -> tuple[FoldedGenerator, ...]:

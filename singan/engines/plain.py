@@ -23,7 +23,7 @@ class PlainEngine:
         """One epoch: the discriminator's steps, then the generator's."""
         for adam in (state.generator_adam, state.discriminator_adam):
             for group in adam.param_groups:
-                group["lr"] = settings.learning_rate_at(state.epochs_done)
+                group["lr"] = state.learning_rate(settings)
         if inputs.level == 0 and settings.anchor_noise == "redrawn":
             state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
         noise = inputs.draw_noise(state.streams.noise)

@@ -39,6 +39,8 @@ IDEAS = {
     "mixed_rec": (LevelFeed(reconstruction="mixed_rec"), StopRule()),
     "sr_noise": (LevelFeed(adversarial_upsample="sr_noise"), StopRule()),
     "sr_noise, real image": (LevelFeed("real_train", "rec", "sr_noise", "sr_noise"), StopRule()),
+    "plateau": (LevelFeed(), StopRule("plateau", after=1, window=1, gain=0.02)),
+    "plateau_anneal": (LevelFeed(), StopRule("plateau_anneal", after=1, window=1, gain=0.9, anneal=1)),
 }
 """What the study left open, each by itself or with one of the study's own switches."""
 
