@@ -12,6 +12,16 @@ PUBLISHED_EPOCHS = 2000
 
 
 @dataclass(frozen=True)
+class Regional:
+    """Super-resolution that mixes several levels' generators, pixel by pixel."""
+
+    levels: int = 3
+    """So many take part, counted from the last; all where there are fewer."""
+    temperature: float = 0.001
+    """A mean squared error (of values in [-1, 1]) larger by so much makes a generator's weight e times less."""
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """Settings shared by all levels of a run; the defaults are the published ones."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from singan.geometry import sr_output_size, sr_steps, step_ratio
 from singan.inference import fold
-from singan.pyramid import TrainedLevel
+from singan.pyramid import Generating, TrainedLevel
 from singan.randomness import level_noise
 from singan.resize import crop, resize, size_of
 
@@ -23,14 +23,16 @@ def super_resolve(
     factor: float,
     generator: torch.Generator,
     observe: StepObserver | None = None,
+    generators: Generating | None = None,
 ) -> Tensor:
     """Enlarge the working image `[1, 3, h, w]` to `[1, 3, floor(s h), floor(s w)]` in [-1, 1].
 
     Each of the k steps resizes by s^(1/k) and passes through the last level's generator with fresh noise.
-    Two seeds differ by 24-29 dB PSNR, so the seed belongs beside every figure.
+    Two seeds differ by 24-29 dB PSNR, so the seed belongs beside every figure. `generators` may stand for the
+    last level's generator.
     """
     steps = sr_steps(factor)
-    generator_of_step = fold(top)
+    generator_of_step = generators or fold(top)
     image = working
     with torch.inference_mode():
         for step in range(steps):

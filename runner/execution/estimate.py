@@ -161,7 +161,7 @@ def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
             size.height * size.width
             for size in sr_step_sizes(plan.levels[what.last_level_key].size, what.factor)
         )
-        return seconds[f"sr {what.last_level_key}"] * pixels
+        return seconds[f"sr {what.last_level_key}"] * pixels * (len(what.lower_keys) + 1)
     return seconds[what.key] * _expected_epochs(what)
 
 

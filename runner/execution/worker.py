@@ -32,6 +32,7 @@ from singan.level import (
 from singan.pixels import to_pixels, to_tensor
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
 from singan.randomness import stream
+from singan.regional import RegionalGenerators
 from singan.resume import dump_training, restore_training
 from singan.superres import StepObserver, super_resolve
 
@@ -141,8 +142,8 @@ def super_resolve_task(
     observe: StepObserver,
 ) -> None:
     """Super-resolve the image with a stored last level, and store the picture."""
-    top = stored_level(store, task.last_level_key, place.device)
-    enlarged = super_resolved(task, top, geometry, image, place.device, observe)
+    *lower, top = (stored_level(store, key, place.device) for key in (*task.lower_keys, task.last_level_key))
+    enlarged = super_resolved(task, top, geometry, image, place.device, observe, lower)
     store_output(task, enlarged, store, place)
 
 
@@ -160,13 +161,19 @@ def super_resolved(
     image: LoadedImage,
     device: torch.device,
     observe: StepObserver,
+    lower: Sequence[TrainedLevel] = (),
 ) -> Enlarged:
-    """Super-resolve the image with its last level; raises `UserError` when the numbers run away."""
+    """Super-resolve the image with its last level, and with `lower` ones (coarsest first) where the task is
+    regional; raises `UserError` when the numbers run away.
+    """
     working = untrained_pyramid(image, geometry, device).reals[-1]
     purpose = ("super-resolution", task.draw) if task.draw else ("super-resolution",)
     noise = stream(task.seed, image.digest, *purpose, device=device)
     started = time.perf_counter()
-    enlarged = super_resolve(top, working, task.factor, noise, observe)
+    generators = (
+        RegionalGenerators((*lower, top), working, task.factor, task.regional) if task.regional else None
+    )
+    enlarged = super_resolve(top, working, task.factor, noise, observe, generators)
     pixels = to_pixels(enlarged).numpy()
     seconds = time.perf_counter() - started
     if not bool(torch.isfinite(enlarged).all()):

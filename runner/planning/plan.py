@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 from runner.images.load import LoadedImage
 from runner.study.schema import Experiment, Profile
 from singan.geometry import PyramidGeometry, Size, factor_text, pyramid_geometry, sr_step_sizes
-from singan.settings import TrainingSettings
+from singan.settings import Regional, TrainingSettings
 from singan.stopping import StopRule
 from singan.switches import LevelFeed
 
@@ -71,6 +71,10 @@ class SuperResolution:
     """Which drawing of the noise: 0 is the picture that is shown, others tell how much is chance."""
     cost: float
     """Expected work, in the unit of `LevelTraining.cost`."""
+    regional: Regional | None = None
+    """How several levels' generators are mixed; None where it is the last level's alone."""
+    lower_keys: tuple[str, ...] = ()
+    """Of the levels below the last that take part, coarsest first."""
 
 
 @dataclass(frozen=True)
@@ -193,21 +197,33 @@ def _run(
 ) -> Run:
     top = chain[-1]
     width = top.settings.width_at(top.level)
-    cost = sum(_forward_macs(size, width) for size in sr_step_sizes(top.size, factor))
-    pictures = tuple(super_resolution(top.key, factor, seed, draw, cost) for draw in range(draws))
+    regional = experiment.super_resolution.as_settings
+    lower = tuple(level.key for level in chain[-regional.levels : -1]) if regional else ()
+    cost = (len(lower) + 1) * sum(_forward_macs(size, width) for size in sr_step_sizes(top.size, factor))
+    pictures = tuple(
+        replace(super_resolution(top.key, factor, seed, draw, cost, regional), lower_keys=lower)
+        for draw in range(draws)
+    )
     return Run(
         experiment, image.id, image.digest, seed, factor, tuple(level.key for level in chain), pictures
     )
 
 
 def super_resolution(
-    last_level_key: str, factor: float, seed: int, draw: int = 0, cost: float = 0.0
+    last_level_key: str,
+    factor: float,
+    seed: int,
+    draw: int = 0,
+    cost: float = 0.0,
+    regional: Regional | None = None,
 ) -> SuperResolution:
-    """The task of enlarging with the last level of that key."""
+    """The task of enlarging with the last level of that key, which decides all levels below it."""
     fields = {"version": KEY_VERSION, "top": last_level_key, "factor": factor, "seed": seed}
     if draw:
         fields["draw"] = draw
-    return SuperResolution(digest(fields), last_level_key, factor, seed, draw, cost)
+    if regional is not None:
+        fields.update((f"regional {name}", value) for name, value in asdict(regional).items())
+    return SuperResolution(digest(fields), last_level_key, factor, seed, draw, cost, regional)
 
 
 _EPOCH_OVERHEAD_macs = 1e10

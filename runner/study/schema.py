@@ -18,7 +18,7 @@ from pydantic import (
 
 from runner.study.claims import Claim
 from runner.study.published import Published, Sha256
-from runner.study.switches import AdversarialSwitch, ReconstructionSwitch, Stop, Upsample
+from runner.study.switches import AdversarialSwitch, ReconstructionSwitch, Stop, SuperResolve, Upsample
 from runner.study.types import Id, Table, Text
 from singan.errors import UserError
 from singan.geometry import Size, sr_steps
@@ -176,6 +176,7 @@ class Experiment(Table):
     reconstruction: ReconstructionSwitch = ReconstructionSwitch()
     upsample: Upsample = Upsample()
     stop: Stop = Stop()
+    super_resolution: SuperResolve = SuperResolve()
     images: tuple[Id, ...] | None = None
     """Images of the study it runs on; all when absent."""
     conclusion: Text | None = None
@@ -225,13 +226,16 @@ class Experiment(Table):
     @property
     def in_words(self) -> dict[str, str]:
         """Switches and stop rule in the file's own words, by name."""
-        return {
+        words = {
             "adversarial": self.adversarial.in_words,
             "reconstruction": self.reconstruction.in_words,
             "upsample.adversarial": self.upsample.adversarial.in_words,
             "upsample.reconstruction": self.upsample.reconstruction.in_words,
             "stop": self.stop.in_words,
         }
+        if self.super_resolution.as_settings is not None:  # told only where it is no matter of course
+            words["super_resolution"] = self.super_resolution.in_words
+        return words
 
 
 def _sr_factor(factor: float) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from runner.study.types import Table
-from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
+from singan.settings import PUBLISHED_EPOCHS, Regional, TrainingSettings
 from singan.stopping import StopName, StopRule
 from singan.switches import AdversarialMode, ReconstructionMode, UpsampleType
 
@@ -165,4 +165,42 @@ class Stop(Table):
         """In the file's own words."""
         return " ".join(
             [self.rule, *(f"{name} {self._setting(name):g}" for name in _SETTINGS.get(self.rule, {}))]
+        )
+
+
+class SuperResolve(Table):
+    """Whose generators enlarge the picture; `levels` and `temperature` belong to `regional`."""
+
+    generators: Literal["last", "regional"] = "last"
+    levels: Annotated[int, Field(ge=2, le=99)] | None = None
+    """So many take part, counted from the last."""
+    temperature: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
+    """How much worse a generator may be and still count."""
+
+    @model_validator(mode="after")
+    def _settings_apply(self) -> Self:
+        if self.generators == "last":
+            for name in ("levels", "temperature"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f'"{name}" cannot apply: generators is "last" (only regional has it)')
+        return self
+
+    @property
+    def as_settings(self) -> Regional | None:
+        """How generators are mixed; None where it is the last level's alone."""
+        if self.generators == "last":
+            return None
+        return Regional(
+            Regional.levels if self.levels is None else self.levels,
+            Regional.temperature if self.temperature is None else self.temperature,
+        )
+
+    @property
+    def in_words(self) -> str:
+        """In the file's own words."""
+        settings = self.as_settings
+        return (
+            "last"
+            if settings is None
+            else f"regional levels {settings.levels} temperature {settings.temperature:g}"
         )
