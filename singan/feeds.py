@@ -61,7 +61,8 @@ def _alike(
             draws[level].append(noise_map(pyramid.size(level), generator))
         if noised:
             added.append(noise_map(pyramid.size(level), generator))
-    image = _ascend(pyramid, trained, from_real, lambda below: torch.cat(draws[below]), count)
+    learned = feed.adversarial_upsample == "learned"
+    image = _ascend(pyramid, trained, from_real, lambda below: torch.cat(draws[below]), learned, count)
     if upsampled:
         image = trained[-1].generate(torch.cat(draws[level]), image)
     if noised:
@@ -84,7 +85,8 @@ def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
     def anchor(level: int) -> Tensor:
         return pyramid.levels[level].anchor_noise
 
-    image = _ascend(pyramid, pyramid.levels, feed.reconstruction == "real_train_rec", anchor)
+    learned = feed.reconstruction_upsample == "learned"
+    image = _ascend(pyramid, pyramid.levels, feed.reconstruction == "real_train_rec", anchor, learned)
     if feed.reconstruction_upsample in {"sr", "sr_noise"} and pyramid.levels:
         image = pyramid.levels[-1].generate(torch.zeros_like(image), image)  # z*_n is zeros for n > 0
     return image
@@ -96,10 +98,17 @@ def _start(pyramid: Pyramid, from_real: bool) -> int:
 
 
 def _ascend(
-    pyramid: Pyramid, trained: Sequence[Generating], from_real: bool, noise_of: NoiseOfLevel, count: int = 1
+    pyramid: Pyramid,
+    trained: Sequence[Generating],
+    from_real: bool,
+    noise_of: NoiseOfLevel,
+    learned: bool,
+    count: int = 1,
 ) -> Tensor:
     """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
     the last trained one, starting at its real image. Level 0 starts from zeros in either case.
+
+    On a `learned` way up, what was resized into a level passes through that level's upsampler, if it has one.
     """
     start = _start(pyramid, from_real)
     image = torch.zeros_like(pyramid.reals[0]) if start == 0 else pyramid.reals[start]
@@ -107,5 +116,14 @@ def _ascend(
     for level in range(start, pyramid.next_level):
         # The crop after the resize already leaves the level's own size, so none is needed before it.
         image = trained[level].generate(noise_of(level), image)
-        image = crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level + 1))
+        image = enlarge(image, pyramid, level + 1)
+        upsampler = pyramid.upsampler_into(level + 1) if learned else None
+        if upsampler is not None:
+            with torch.no_grad():
+                image = upsampler(image)
     return image
+
+
+def enlarge(image: Tensor, pyramid: Pyramid, level: int) -> Tensor:
+    """An image of the size of the level below, resized to `level`'s."""
+    return crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level))

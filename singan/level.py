@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from singan.errors import UserError
-from singan.feeds import adversarial_input, reconstruction_inputs
+from singan.feeds import adversarial_input, enlarge, reconstruction_inputs
 from singan.networks import Discriminator, Generator, frozen_statistics, initialise
 from singan.pixels import to_pixels
 from singan.pyramid import Pyramid, TrainedLevel
-from singan.randomness import LevelStreams, level_noise
+from singan.randomness import LevelStreams, level_noise, stream
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
 from singan.stopwatch import Stopwatch
 from singan.switches import LevelFeed
+from singan.upsampling import Upsampler, train_upsampler
 
 LOSS_NAMES = ("d_real", "d_fake", "gradient_penalty", "g_adversarial", "reconstruction")
 """Per epoch, of its last D step: mean D(real), mean D(fake), the weighted penalty; of its last G step:
@@ -79,6 +80,8 @@ class LevelState:
     epochs_done: int = 0
     annealing_since: int | None = None
     """Epochs done when a plateau dropped the learning rate; None where none did."""
+    upsampler: Upsampler | None = None
+    """What learned to upsample into the level, before its first epoch."""
 
     def learning_rate(self, settings: TrainingSettings) -> float:
         """Learning rate of the next epoch."""
@@ -160,8 +163,11 @@ def train_level(
     Raises `UserError` when a loss stops being finite, `InterruptedTrainingError` when `callback` stops it.
     """
     callback = callback or TrainingCallback()
-    inputs, state, history = prepare_inputs(pyramid, task), prepare_state(pyramid, task), LevelHistory()
+    state, history = prepare_state(pyramid, task), LevelHistory()
     callback.restore(state, history)
+    if state.upsampler is None:
+        _learn_upsampling(pyramid, task, state, history)
+    inputs = prepare_inputs(replace(pyramid, upsampler=state.upsampler), task)
     is_last = inputs.level == pyramid.geometry.last
     stop = task.stop.at_last_level if is_last else task.stop
     reconstruction_losses = [losses[-1] for losses in history.losses]
@@ -198,7 +204,8 @@ def train_level(
 
     history.stopped_early = state.epochs_done < task.settings.epochs
     anchor = state.anchor_noise.contiguous()
-    return TrainedLevel(state.generator, state.discriminator, inputs.noise_amplitude, anchor), history
+    networks = (state.generator, state.discriminator)
+    return TrainedLevel(*networks, inputs.noise_amplitude, anchor, state.upsampler), history
 
 
 def _is_at_full_rate(state: LevelState, settings: TrainingSettings) -> bool:
@@ -213,7 +220,29 @@ def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:
     would otherwise count as training of whichever level a process begins with. `engine` should be another one
     than trains the level, as engines may keep what they have prepared for a training.
     """
-    engine.train_epoch(prepare_state(pyramid, task), prepare_inputs(pyramid, task), task.settings)
+    upsampler = learned_upsampler(pyramid, task, steps=1)
+    inputs = prepare_inputs(replace(pyramid, upsampler=upsampler), task)
+    engine.train_epoch(prepare_state(pyramid, task), inputs, task.settings)
+
+
+def learned_upsampler(pyramid: Pyramid, task: LevelTask, steps: int) -> Upsampler | None:
+    """Train what upsamples into the next level on the real images of both; None where nothing is to."""
+    level = pyramid.next_level
+    if not task.feed.learns_upsampling or level == 0:
+        return None
+    real = pyramid.reals[level]
+    weights = stream(task.seed, task.image_digest, level, "upsampler", device=real.device)
+    return train_upsampler(enlarge(pyramid.reals[level - 1], pyramid, level), real, steps, weights)
+
+
+def _learn_upsampling(pyramid: Pyramid, task: LevelTask, state: LevelState, history: LevelHistory) -> None:
+    """Give the level what upsamples into it, if its feed wants that; the time is the level's."""
+    stopwatch = Stopwatch(pyramid.reals[0].device)
+    state.upsampler = learned_upsampler(pyramid, task, task.settings.upsampler_steps)
+    if state.upsampler is not None:
+        lap = stopwatch.lap(finished=True)
+        history.seconds += lap.wall
+        history.processor_seconds += lap.processor
 
 
 def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:

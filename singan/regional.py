@@ -1,7 +1,7 @@
 """Super-resolution that uses lower levels' generators where they suit a region better (algorithm.md 8).
 
-A level's generator has learned details of one size. Where the picture, shrunk back, agrees better with the input
-after another level's generator than after the last one's, that one decides.
+A level's generator has learned details of one size. Where the picture, shrunk back, agrees better with the
+input after another level's generator than after the last one's, that one decides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REGION_px = 5
 
 
 class RegionalGenerators:
-    """Stands in super-resolution for the last level's generator: a mixture of several levels', pixel by pixel."""
+    """Stands in super-resolution for the last level's generator: several levels' mixed, pixel by pixel."""
 
     def __init__(
         self, levels: Sequence[TrainedLevel], working: Tensor, factor: float, settings: Regional
@@ -43,7 +43,7 @@ class RegionalGenerators:
         return torch.stack([w * c[0] for w, c in zip(weights, candidates, strict=True)]).sum(0, keepdim=True)
 
     def local_error(self, candidate: Tensor) -> Tensor:
-        """Mean squared difference to the input `[1, 1, h, w]`, around each of its pixels, once shrunk back."""
+        """Mean squared difference to the input, once shrunk back, around each pixel: `[1, 1, h, w]`."""
         shrunk = resize(candidate, self._shrink[size_of(candidate)])
         difference = crop(shrunk, size_of(self._working)) - self._working
         return _local_mean((difference**2).mean(1, keepdim=True))

@@ -10,6 +10,8 @@ from singan.stopping import StopRule
 PUBLISHED_EPOCHS = 2000
 """The epochs every published constant was written for."""
 
+UPSAMPLER_STEPS = 300
+
 
 @dataclass(frozen=True)
 class Regional:
@@ -18,7 +20,7 @@ class Regional:
     levels: int = 3
     """So many take part, counted from the last; all where there are fewer."""
     temperature: float = 0.001
-    """A mean squared error (of values in [-1, 1]) larger by so much makes a generator's weight e times less."""
+    """A mean squared error (of values in [-1, 1]) larger by so much makes a weight e times less."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,13 @@ class TrainingSettings:
     def learning_rate_drop_epoch(self) -> int:
         """Epochs trained at the full rate: 80 %, 1600 of 2000; rounded up."""
         return -(-self.epochs * 4 // 5)
+
+    @property
+    def upsampler_steps(self) -> int:
+        """Steps that a learned upsampling is trained for: 300, but no more than 3 an epoch of its level, as
+        a profile of few epochs is to be a quick one.
+        """
+        return min(UPSAMPLER_STEPS, 3 * self.epochs)
 
     @property
     def snapshot_interval(self) -> int:

@@ -27,9 +27,9 @@ def super_resolve(
 ) -> Tensor:
     """Enlarge the working image `[1, 3, h, w]` to `[1, 3, floor(s h), floor(s w)]` in [-1, 1].
 
-    Each of the k steps resizes by s^(1/k) and passes through the last level's generator with fresh noise.
-    Two seeds differ by 24-29 dB PSNR, so the seed belongs beside every figure. `generators` may stand for the
-    last level's generator.
+    Each of the k steps resizes by s^(1/k), adds what the last level has learned of upsampling if it has, and
+    passes through that level's generator with fresh noise. `generators` may stand for that generator.
+    Two seeds differ by 24-29 dB PSNR, so the seed belongs beside every figure.
     """
     steps = sr_steps(factor)
     generator_of_step = generators or fold(top)
@@ -37,6 +37,8 @@ def super_resolve(
     with torch.inference_mode():
         for step in range(steps):
             image = resize(image, step_ratio(factor))
+            if top.upsampler is not None:
+                image = top.upsampler(image)
             # One channel at the first step, as at level 0.
             noise = level_noise(step, size_of(image), generator)
             image = generator_of_step.generate(noise, image)

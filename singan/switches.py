@@ -12,7 +12,7 @@ from typing import Literal
 
 AdversarialMode = Literal["rand", "real_train", "mixed"]
 ReconstructionMode = Literal["rec", "real_train_rec", "mixed_rec"]
-UpsampleType = Literal["regular", "sr", "sr_noise"]
+UpsampleType = Literal["regular", "sr", "sr_noise", "learned"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class LevelFeed:
         if self.adversarial != "mixed":
             return self
         return replace(self, adversarial="real_train" if step < self.real_steps else "rand")
+
+    @property
+    def learns_upsampling(self) -> bool:
+        """Whether a network for upsampling into the level is trained before the level itself."""
+        return "learned" in {self.adversarial_upsample, self.reconstruction_upsample}
 
     @property
     def reconstruction_modes(self) -> tuple[ReconstructionMode, ...]:

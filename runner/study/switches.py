@@ -198,9 +198,7 @@ class SuperResolve(Table):
     @property
     def in_words(self) -> str:
         """In the file's own words."""
-        settings = self.as_settings
-        return (
-            "last"
-            if settings is None
-            else f"regional levels {settings.levels} temperature {settings.temperature:g}"
-        )
+        regional = self.as_settings
+        if regional is None:
+            return self.generators
+        return f"{self.generators} levels {regional.levels} temperature {regional.temperature:g}"

@@ -41,6 +41,8 @@ IDEAS = {
     "sr_noise, real image": (LevelFeed("real_train", "rec", "sr_noise", "sr_noise"), StopRule()),
     "plateau": (LevelFeed(), StopRule("plateau", after=1, window=1, gain=0.02)),
     "plateau_anneal": (LevelFeed(), StopRule("plateau_anneal", after=1, window=1, gain=0.9, anneal=1)),
+    "learned": (LevelFeed("rand", "rec", "learned", "learned"), StopRule()),
+    "learned, mixed": (LevelFeed("mixed", "mixed_rec", "learned", "sr"), StopRule()),
 }
 """What the study left open, each by itself or with one of the study's own switches."""
 
