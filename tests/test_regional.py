@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from helpers.lab import Lab
 from helpers.tiny import ByHand, draw, picture, trained_level, unhurried
 from helpers.tiny_study import TinyStudy
+from runner.execution.task import pending_tasks
+from runner.store.artifacts import stored_picture
 from runner.study.switches import SuperResolve
 from singan.geometry import Size
 from singan.inference import fold
@@ -23,6 +28,13 @@ WORKING = Size(20, 18)
 FACTOR = 1.5
 STEP = 1.5**0.5
 """A factor of 1.5 is two steps: 20x18 -> 25x23 -> 31x29."""
+
+REGIONAL = """
+[experiment.regional]
+group = "all"
+title = "Regional"
+super_resolution = { generators = "regional", levels = 2 }
+"""
 
 
 def level(seed: int) -> TrainedLevel:
@@ -113,14 +125,7 @@ def test_a_hot_judge_mixes_evenly() -> None:
 
 
 def test_regions_cost_no_training_and_only_their_outputs_are_keyed_by_them(tiny_study: TinyStudy) -> None:
-    study = tiny_study.path.read_text(encoding="utf-8")
-    extra = """
-[experiment.regional]
-group = "all"
-title = "Regional"
-super_resolution = { generators = "regional", levels = 2 }
-"""
-    tiny_study.path.write_text(study.replace("[experiment.stopped]", f"{extra}\n[experiment.stopped]"))
+    tiny_study.edit("[experiment.stopped]", f"{REGIONAL}\n[experiment.stopped]")
     plan = tiny_study.plan("original", "regional")
     runs = {str(run): run for run in plan.runs}
     original, regions = runs["original on dots"], runs["regional on dots"]
@@ -131,6 +136,22 @@ super_resolution = { generators = "regional", levels = 2 }
     changed = tiny_study.plan("regional")
     assert {run.levels for run in changed.runs} == {run.levels for run in plan.runs}
     assert changed.runs[0].output.key not in {original.output.key, regions.output.key}
+
+
+def test_on_a_stored_pyramid_only_missing_pictures_are_made(tiny_study: TinyStudy, tmp_path: Path) -> None:
+    tiny_study.edit("[experiment.stopped]", f"{REGIONAL}\n[experiment.stopped]")
+    lab = Lab(tiny_study, tmp_path)
+    lab.run(tiny_study.plan("original"))
+    weights = lab.weights()
+    plan = tiny_study.plan("original", "regional")
+    missing = {run.output.key for run in plan.runs if run.experiment.id == "regional"}
+    assert pending_tasks(plan, lab.store).keys() == missing
+    outcome = lab.run(plan)
+    assert (outcome.done, outcome.trained, outcome.failures) == (4, 0, {})
+    assert lab.weights() == weights
+    assert not pending_tasks(plan, lab.store)
+    pictures = [stored_picture(lab.store, run.output.key).tobytes() for run in plan.runs]
+    assert len(set(pictures)) == 4
 
 
 def test_the_settings_are_those_of_the_idea_unless_told_otherwise() -> None:
