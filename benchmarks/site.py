@@ -16,10 +16,10 @@ from runner.study.load import load_study
 
 def run(quick: bool) -> None:
     """Synthetic records: every experiment on every image, with pictures of full size; then many seeds."""
-    _show("54 runs, pictures of full size", Synthetic(profile="preview", everywhere=True, full_size=True))
+    _show("81 runs, pictures of full size", Synthetic(profile="preview", everywhere=True, full_size=True))
     for seeds in () if quick else (5, 10, 19):
         what = Synthetic(profile="preview", everywhere=True, seeds=tuple(range(seeds)))
-        _show(f"{54 * seeds} runs, small pictures", what)
+        _show(f"{81 * seeds} runs, small pictures", what)
 
 
 def _show(name: str, what: Synthetic) -> None:

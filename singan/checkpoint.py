@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from singan.errors import UserError
 from singan.networks import Discriminator, Generator
 from singan.pyramid import TrainedLevel
+from singan.upsampling import Upsampler
 
 Network = TypeVar("Network", Generator, Discriminator)
+
+UPSAMPLER = "upsampler"
+"""What the names of a learned upsampling's tensors begin with."""
 
 _ANCHOR = "anchor_noise"
 _AMPLITUDE = "noise_amplitude"
@@ -24,7 +28,12 @@ def dump_level(level: TrainedLevel) -> bytes:
     """Serialise a trained level."""
     tensors = {
         f"{prefix}.{name}": tensor.cpu().contiguous()
-        for prefix, network in (("generator", level.generator), ("discriminator", level.discriminator))
+        for prefix, network in (
+            ("generator", level.generator),
+            ("discriminator", level.discriminator),
+            (UPSAMPLER, level.upsampler),
+        )
+        if network is not None
         for name, tensor in network.state_dict().items()
     }
     tensors[_ANCHOR] = level.anchor_noise.cpu().contiguous()
@@ -38,13 +47,24 @@ def load_level(data: bytes, device: torch.device) -> TrainedLevel:
         tensors = safetensors.torch.load(data)
         generator = _network(Generator, "generator", tensors).to(device)
         discriminator = _network(Discriminator, "discriminator", tensors).to(device)
+        upsampler = upsampler_in(tensors, device)
         anchor = tensors[_ANCHOR].to(device)
         amplitude = tensors[_AMPLITUDE].item()
     except (SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"not a trained level ({error})") from None
     if anchor.dtype != tensors["generator.head.conv.weight"].dtype or anchor.ndim != 4:
         raise UserError("not a trained level (its anchor noise is no image)")
-    return TrainedLevel(generator, discriminator, amplitude, anchor)
+    return TrainedLevel(generator, discriminator, amplitude, anchor, upsampler)
+
+
+def upsampler_in(tensors: Mapping[str, Tensor], device: torch.device) -> Upsampler | None:
+    """The upsampler among these tensors; None where they have none."""
+    state = under(UPSAMPLER, tensors)
+    if not state:
+        return None
+    upsampler = Upsampler().to(next(iter(state.values())).dtype)
+    load_exactly(upsampler, state)
+    return upsampler.to(device).requires_grad_(False)
 
 
 def _network(kind: type[Network], prefix: str, tensors: Mapping[str, Tensor]) -> Network:

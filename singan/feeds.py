@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,9 +18,12 @@ NoiseOfLevel = Callable[[int], Tensor]
 """Noise `[B, 3, H, W]` for a trained level, by its index."""
 
 
-def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator) -> Tensor:
-    """A fresh adversarial input `prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
-    return adversarial_inputs(feed, pyramid, generator, 1)
+def adversarial_input(feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator, step: int = 0) -> Tensor:
+    """A fresh adversarial input `prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0.
+
+    `step` counts the D steps of an epoch from 0: `mixed` feeds the first ones from the real image.
+    """
+    return _alike(feed.at_step(step), pyramid, generator, 1, pyramid.levels)
 
 
 def adversarial_inputs(
@@ -29,34 +33,61 @@ def adversarial_inputs(
     count: int,
     trained: Sequence[Generating] | None = None,
 ) -> Tensor:
-    """Several fresh adversarial inputs `[count, 3, H, W]`, drawn as one after the other would be.
+    """Fresh adversarial inputs `[count, 3, H, W]` of an epoch's D steps, as drawn one after the other.
 
     `trained` may stand for the pyramid's trained levels.
     """
+    steps = Counter(feed.at_step(step) for step in range(count))  # in their order
+    parts = [
+        _alike(fed, pyramid, generator, times, trained or pyramid.levels) for fed, times in steps.items()
+    ]
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def _alike(
+    feed: LevelFeed, pyramid: Pyramid, generator: torch.Generator, count: int, trained: Sequence[Generating]
+) -> Tensor:
+    """Adversarial inputs `[count, 3, H, W]` that are all fed the same way."""
     level, from_real = pyramid.next_level, feed.adversarial == "real_train"
-    trained = trained or pyramid.levels
-    upsampled = feed.adversarial_upsample == "sr" and level > 0
+    upsampled = feed.adversarial_upsample in {"sr", "sr_noise"} and level > 0
+    noised = feed.adversarial_upsample == "sr_noise" and level > 0
     draws: dict[int, list[Tensor]] = defaultdict(list)
+    added: list[Tensor] = []
     for _ in range(count):
         for below in range(_start(pyramid, from_real), level):
             draws[below].append(level_noise(below, pyramid.size(below), generator))
         if upsampled:
             # Three channels even when the generator below is level 0's.
             draws[level].append(noise_map(pyramid.size(level), generator))
-    image = _ascend(pyramid, trained, from_real, lambda below: torch.cat(draws[below]), count)
+        if noised:
+            added.append(noise_map(pyramid.size(level), generator))
+    learned = feed.adversarial_upsample == "learned"
+    image = _ascend(pyramid, trained, from_real, lambda below: torch.cat(draws[below]), learned, count)
     if upsampled:
         image = trained[-1].generate(torch.cat(draws[level]), image)
+    if noised:
+        image = image + pyramid.levels[-1].noise_amplitude * torch.cat(added)
     return image
 
 
+def reconstruction_inputs(feed: LevelFeed, pyramid: Pyramid) -> tuple[Tensor, ...]:
+    """The reconstruction inputs `rec_prev` that the G steps of an epoch take in turn: one or two."""
+    modes = feed.reconstruction_modes
+    return tuple(reconstruction_input(replace(feed, reconstruction=mode), pyramid) for mode in modes)
+
+
 def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
-    """The reconstruction input `rec_prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0."""
+    """The reconstruction input `rec_prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0.
+
+    Where there are two, it is the first, `rec`.
+    """
 
     def anchor(level: int) -> Tensor:
         return pyramid.levels[level].anchor_noise
 
-    image = _ascend(pyramid, pyramid.levels, feed.reconstruction == "real_train_rec", anchor)
-    if feed.reconstruction_upsample == "sr" and pyramid.levels:
+    learned = feed.reconstruction_upsample == "learned"
+    image = _ascend(pyramid, pyramid.levels, feed.reconstruction == "real_train_rec", anchor, learned)
+    if feed.reconstruction_upsample in {"sr", "sr_noise"} and pyramid.levels:
         image = pyramid.levels[-1].generate(torch.zeros_like(image), image)  # z*_n is zeros for n > 0
     return image
 
@@ -67,10 +98,17 @@ def _start(pyramid: Pyramid, from_real: bool) -> int:
 
 
 def _ascend(
-    pyramid: Pyramid, trained: Sequence[Generating], from_real: bool, noise_of: NoiseOfLevel, count: int = 1
+    pyramid: Pyramid,
+    trained: Sequence[Generating],
+    from_real: bool,
+    noise_of: NoiseOfLevel,
+    learned: bool,
+    count: int = 1,
 ) -> Tensor:
     """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
     the last trained one, starting at its real image. Level 0 starts from zeros in either case.
+
+    On a `learned` way up, what was resized into a level passes through that level's upsampler, if it has one.
     """
     start = _start(pyramid, from_real)
     image = torch.zeros_like(pyramid.reals[0]) if start == 0 else pyramid.reals[start]
@@ -78,5 +116,14 @@ def _ascend(
     for level in range(start, pyramid.next_level):
         # The crop after the resize already leaves the level's own size, so none is needed before it.
         image = trained[level].generate(noise_of(level), image)
-        image = crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level + 1))
+        image = enlarge(image, pyramid, level + 1)
+        upsampler = pyramid.upsampler_into(level + 1) if learned else None
+        if upsampler is not None:
+            with torch.no_grad():
+                image = upsampler(image)
     return image
+
+
+def enlarge(image: Tensor, pyramid: Pyramid, level: int) -> Tensor:
+    """An image of the size of the level below, resized to `level`'s."""
+    return crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from singan.errors import UserError
-from singan.feeds import adversarial_input, reconstruction_input
+from singan.feeds import adversarial_input, enlarge, reconstruction_inputs
 from singan.networks import Discriminator, Generator, frozen_statistics, initialise
 from singan.pixels import to_pixels
 from singan.pyramid import Pyramid, TrainedLevel
-from singan.randomness import LevelStreams, level_noise
+from singan.randomness import LevelStreams, level_noise, stream
 from singan.settings import TrainingSettings
 from singan.stopping import StopRule
 from singan.stopwatch import Stopwatch
 from singan.switches import LevelFeed
+from singan.upsampling import Upsampler, train_upsampler
 
 LOSS_NAMES = ("d_real", "d_fake", "gradient_penalty", "g_adversarial", "reconstruction")
 """Per epoch, of its last D step: mean D(real), mean D(fake), the weighted penalty; of its last G step:
@@ -44,16 +45,26 @@ class LevelInputs:
     level: int
     feed: LevelFeed
     real: Tensor
-    reconstruction_input: Tensor
+    reconstruction_inputs: tuple[Tensor, ...]
+    """The G steps of an epoch take them in turn."""
     noise_amplitude: float
+
+    @property
+    def reconstruction_input(self) -> Tensor:
+        """The first G step's, which sigma_n and the snapshots are of."""
+        return self.reconstruction_inputs[0]
+
+    def reconstruction_input_of(self, step: int) -> Tensor:
+        """What a G step reconstructs from; steps of an epoch are counted from 0."""
+        return self.reconstruction_inputs[step % len(self.reconstruction_inputs)]
 
     def draw_noise(self, generator: torch.Generator) -> Tensor:
         """A fresh noise map for this level."""
         return level_noise(self.level, self.pyramid.size(self.level), generator).to(self.real.dtype)
 
-    def draw_adversarial_input(self, generator: torch.Generator) -> Tensor:
-        """A fresh adversarial input for this level."""
-        return adversarial_input(self.feed, self.pyramid, generator)
+    def draw_adversarial_input(self, generator: torch.Generator, step: int) -> Tensor:
+        """A fresh adversarial input for this level, for the D step of that number in its epoch, from 0."""
+        return adversarial_input(self.feed, self.pyramid, generator, step)
 
 
 @dataclass
@@ -67,6 +78,16 @@ class LevelState:
     streams: LevelStreams
     anchor_noise: Tensor
     epochs_done: int = 0
+    annealing_since: int | None = None
+    """Epochs done when a plateau dropped the learning rate; None where none did."""
+    upsampler: Upsampler | None = None
+    """What learned to upsample into the level, before its first epoch."""
+
+    def learning_rate(self, settings: TrainingSettings) -> float:
+        """Learning rate of the next epoch."""
+        if self.annealing_since is not None:
+            return settings.dropped_learning_rate
+        return settings.learning_rate_at(self.epochs_done)
 
 
 class EpochResult(NamedTuple):
@@ -142,10 +163,14 @@ def train_level(
     Raises `UserError` when a loss stops being finite, `InterruptedTrainingError` when `callback` stops it.
     """
     callback = callback or TrainingCallback()
-    inputs, state, history = prepare_inputs(pyramid, task), prepare_state(pyramid, task), LevelHistory()
+    state, history = prepare_state(pyramid, task), LevelHistory()
     callback.restore(state, history)
+    if state.upsampler is None:
+        _learn_upsampling(pyramid, task, state, history)
+    inputs = prepare_inputs(replace(pyramid, upsampler=state.upsampler), task)
     is_last = inputs.level == pyramid.geometry.last
-    stop = StopRule() if is_last else task.stop
+    stop = task.stop.at_last_level if is_last else task.stop
+    reconstruction_losses = [losses[-1] for losses in history.losses]
     stopwatch = Stopwatch(inputs.real.device)
     pending: list[Tensor] = []  # losses not yet fetched from the device
 
@@ -153,9 +178,13 @@ def train_level(
         result = engine.train_epoch(state, inputs, task.settings)
         state.epochs_done = epoch + 1
         pending.append(result.losses)
+        if stop.needs_losses:
+            reconstruction_losses.append(float(result.losses[-1]))
         ends = epoch + 1 == task.settings.epochs or stop.stops(
-            epoch + 1, float(result.losses[-1]) if stop.needs_loss else math.nan
+            epoch + 1, reconstruction_losses, state.annealing_since
         )
+        if stop.anneals and _is_at_full_rate(state, task.settings) and stop.is_plateau(reconstruction_losses):
+            state.annealing_since = epoch + 1
         is_snapshot = ends or task.settings.is_snapshot_epoch(epoch)
         if is_snapshot:
             _fetch_finite(pending, history)
@@ -175,7 +204,13 @@ def train_level(
 
     history.stopped_early = state.epochs_done < task.settings.epochs
     anchor = state.anchor_noise.contiguous()
-    return TrainedLevel(state.generator, state.discriminator, inputs.noise_amplitude, anchor), history
+    networks = (state.generator, state.discriminator)
+    return TrainedLevel(*networks, inputs.noise_amplitude, anchor, state.upsampler), history
+
+
+def _is_at_full_rate(state: LevelState, settings: TrainingSettings) -> bool:
+    """Whether the next epoch would be trained at the rate the level began with."""
+    return state.annealing_since is None and state.epochs_done < settings.learning_rate_drop_epoch
 
 
 def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:
@@ -185,7 +220,29 @@ def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:
     would otherwise count as training of whichever level a process begins with. `engine` should be another one
     than trains the level, as engines may keep what they have prepared for a training.
     """
-    engine.train_epoch(prepare_state(pyramid, task), prepare_inputs(pyramid, task), task.settings)
+    upsampler = learned_upsampler(pyramid, task, steps=1)
+    inputs = prepare_inputs(replace(pyramid, upsampler=upsampler), task)
+    engine.train_epoch(prepare_state(pyramid, task), inputs, task.settings)
+
+
+def learned_upsampler(pyramid: Pyramid, task: LevelTask, steps: int) -> Upsampler | None:
+    """Train what upsamples into the next level on the real images of both; None where nothing is to."""
+    level = pyramid.next_level
+    if not task.feed.learns_upsampling or level == 0:
+        return None
+    real = pyramid.reals[level]
+    weights = stream(task.seed, task.image_digest, level, "upsampler", device=real.device)
+    return train_upsampler(enlarge(pyramid.reals[level - 1], pyramid, level), real, steps, weights)
+
+
+def _learn_upsampling(pyramid: Pyramid, task: LevelTask, state: LevelState, history: LevelHistory) -> None:
+    """Give the level what upsamples into it, if its feed wants that; the time is the level's."""
+    stopwatch = Stopwatch(pyramid.reals[0].device)
+    state.upsampler = learned_upsampler(pyramid, task, task.settings.upsampler_steps)
+    if state.upsampler is not None:
+        lap = stopwatch.lap(finished=True)
+        history.seconds += lap.wall
+        history.processor_seconds += lap.processor
 
 
 def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:
@@ -196,10 +253,10 @@ def prepare_inputs(pyramid: Pyramid, task: LevelTask) -> LevelInputs:
     """
     level = pyramid.next_level
     real = pyramid.reals[level]
-    rec_prev = reconstruction_input(task.feed, pyramid)
-    rmse = float(torch.sqrt(torch.mean((real - rec_prev) ** 2)))
+    inputs = reconstruction_inputs(task.feed, pyramid)
+    rmse = float(torch.sqrt(torch.mean((real - inputs[0]) ** 2)))
     amplitude = 1.0 if level == 0 else task.settings.noise_weight * rmse
-    return LevelInputs(pyramid, level, task.feed, real, rec_prev, amplitude)
+    return LevelInputs(pyramid, level, task.feed, real, inputs, amplitude)
 
 
 def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
@@ -231,13 +288,12 @@ def prepare_state(pyramid: Pyramid, task: LevelTask) -> LevelState:
 def _snapshot(epoch: int, state: LevelState, inputs: LevelInputs, fake: Tensor) -> Snapshot:
     """Pictures of the training in progress; looking must not change it, hence the frozen statistics."""
     with torch.no_grad(), frozen_statistics(state.generator):
-        reconstruction = reconstruct(state, inputs)
+        reconstruction = reconstruct(state, inputs, inputs.reconstruction_input)
     return Snapshot(epoch, to_pixels(reconstruction), to_pixels(fake))
 
 
-def reconstruct(state: LevelState, inputs: LevelInputs) -> Tensor:
+def reconstruct(state: LevelState, inputs: LevelInputs, rec_prev: Tensor) -> Tensor:
     """G(sigma * z* + rec_prev, rec_prev) with the networks in training."""
-    rec_prev = inputs.reconstruction_input
     mixed = inputs.noise_amplitude * state.anchor_noise + rec_prev
     return state.generator(mixed, rec_prev)  # type: ignore[no-any-return]
 

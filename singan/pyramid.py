@@ -11,6 +11,7 @@ from torch import Tensor
 from singan.geometry import PyramidGeometry, Size, working_scale
 from singan.networks import Discriminator, Generator
 from singan.resize import resize, size_of
+from singan.upsampling import Upsampler
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,13 @@ class TrainedLevel:
     discriminator: Discriminator
     noise_amplitude: float
     anchor_noise: Tensor
+    upsampler: Upsampler | None = None
+    """What learned to upsample into this level; None where that is bicubic."""
 
     def __post_init__(self) -> None:
-        for network in (self.generator, self.discriminator):
-            network.eval().requires_grad_(False)
+        for network in (self.generator, self.discriminator, self.upsampler):
+            if network is not None:
+                network.eval().requires_grad_(False)
 
     def generate(self, noise: Tensor, previous: Tensor) -> Tensor:
         """G_n(sigma_n * z + x, x) with running statistics; everything `[1, 3, H, W]`, any H and W."""
@@ -46,6 +50,8 @@ class Pyramid:
     geometry: PyramidGeometry
     reals: tuple[Tensor, ...]
     levels: tuple[TrainedLevel, ...] = ()
+    upsampler: Upsampler | None = None
+    """What learned to upsample into the next level, where anything did."""
 
     @property
     def next_level(self) -> int:
@@ -58,7 +64,11 @@ class Pyramid:
 
     def with_level(self, level: TrainedLevel) -> Pyramid:
         """The pyramid with one more trained level."""
-        return replace(self, levels=(*self.levels, level))
+        return replace(self, levels=(*self.levels, level), upsampler=None)
+
+    def upsampler_into(self, level: int) -> Upsampler | None:
+        """What learned to upsample into a trained level or the next one; None where nothing did."""
+        return self.upsampler if level == self.next_level else self.levels[level].upsampler
 
 
 def build_pyramid(image: Tensor, geometry: PyramidGeometry) -> Pyramid:

@@ -1,6 +1,7 @@
 """A training in progress as bytes: all that decides its future, so that it can go on as if never stopped.
 
-Networks, optimisers, random streams, anchor noise, epochs done (which decide the learning rate), and history.
+Networks, the upsampler, optimisers, random streams, anchor noise, epochs done and a plateau (they decide the
+learning rate), and history.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from singan.checkpoint import load_exactly, under
+from singan.checkpoint import UPSAMPLER, load_exactly, under, upsampler_in
 from singan.errors import UserError
 from singan.level import LevelHistory, LevelState, Snapshot
 
@@ -35,10 +36,14 @@ def dump_training(state: LevelState, history: LevelHistory) -> bytes:
         "reconstruction": torch.stack([shot.reconstruction for shot in history.snapshots]),
         "fake": torch.stack([shot.fake for shot in history.snapshots]),
     }
+    if state.annealing_since is not None:
+        tensors["annealing_since"] = torch.tensor(state.annealing_since)
     for name in _STREAMS:
         tensors[f"stream.{name}"] = getattr(state.streams, name).get_state()
     for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
         tensors.update((f"{name}.{key}", value) for key, value in network.state_dict().items())
+    if state.upsampler is not None:
+        tensors.update((f"{UPSAMPLER}.{key}", value) for key, value in state.upsampler.state_dict().items())
     for name, adam in _adams(state):
         for index, moments in adam.state_dict()["state"].items():
             tensors.update((f"{name}.{index}.{key}", value) for key, value in moments.items())
@@ -59,6 +64,7 @@ def restore_training(data: bytes, state: LevelState, history: LevelHistory) -> N
 def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None:
     load_exactly(state.generator, under("generator", tensors))
     load_exactly(state.discriminator, under("discriminator", tensors))
+    state.upsampler = upsampler_in(tensors, state.anchor_noise.device)
     for name, adam in _adams(state):
         saved = under(name, tensors)
         if not saved:  # no step was taken yet
@@ -74,6 +80,8 @@ def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None
         raise ValueError("its anchor noise has another size")
     state.anchor_noise = tensors["anchor_noise"].to(state.anchor_noise.device)
     state.epochs_done = int(tensors["epochs_done"])
+    since = tensors.get("annealing_since")
+    state.annealing_since = None if since is None else int(since)
     history.seconds = float(tensors["seconds"])
     # Unknown where an earlier version kept the training, which must not be lost for it.
     history.processor_seconds = float(tensors.get("processor_seconds", math.nan))

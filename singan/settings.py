@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from singan.stopping import StopRule
 
 PUBLISHED_EPOCHS = 2000
 """The epochs every published constant was written for."""
+
+UPSAMPLER_STEPS = 300
+
+
+@dataclass(frozen=True)
+class Regional:
+    """Super-resolution that mixes several levels' generators, pixel by pixel."""
+
+    levels: int = 3
+    """So many take part, counted from the last; all where there are fewer."""
+    temperature: float = 0.001
+    """A mean squared error (of values in [-1, 1]) larger by so much makes a weight e times less."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +55,38 @@ class TrainingSettings:
         return -(-self.epochs * 4 // 5)
 
     @property
+    def upsampler_steps(self) -> int:
+        """Steps that a learned upsampling is trained for: 300, but no more than 3 an epoch of its level, as
+        a profile of few epochs is to be a quick one.
+        """
+        return min(UPSAMPLER_STEPS, 3 * self.epochs)
+
+    @property
     def snapshot_interval(self) -> int:
         """Epochs between snapshots: 10 %, 200 of 2000."""
         return max(1, self.epochs // 10)
 
     def learning_rate_at(self, epoch: int) -> float:
         """Learning rate of epoch `epoch`, counted from 0."""
-        dropped = epoch >= self.learning_rate_drop_epoch
-        return self.learning_rate * (self.learning_rate_drop if dropped else 1.0)
+        return self.dropped_learning_rate if epoch >= self.learning_rate_drop_epoch else self.learning_rate
+
+    @property
+    def dropped_learning_rate(self) -> float:
+        """Learning rate of the last epochs."""
+        return self.learning_rate * self.learning_rate_drop
 
     def is_snapshot_epoch(self, epoch: int) -> bool:
         """Whether epoch `epoch` (from 0) is recorded: every tenth of the training, and the last."""
         return epoch % self.snapshot_interval == 0 or epoch == self.epochs - 1
 
     def scaled_stop(self, rule: StopRule) -> StopRule:
-        """The rule with its floor, written for 2000 epochs, scaled to these."""
-        return StopRule(rule.name, rule.after * self.epochs // PUBLISHED_EPOCHS, rule.below)
+        """The rule with its epochs, written for 2000, scaled to these; windows keep at least one."""
+        return replace(
+            rule,
+            after=self._scaled(rule.after),
+            window=max(self._scaled(rule.window), min(rule.window, 1)),
+            anneal=max(self._scaled(rule.anneal), min(rule.anneal, 1)),
+        )
+
+    def _scaled(self, epochs: int) -> int:
+        return epochs * self.epochs // PUBLISHED_EPOCHS

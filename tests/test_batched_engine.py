@@ -36,6 +36,10 @@ SINGLE_ROUNDING = 2e-2
 """Of float32, likewise: a gradient near zero may take another sign, and Adam then steps the other way."""
 
 
+def words(feed: LevelFeed) -> str:
+    return " ".join(map(str, vars(feed).values()))
+
+
 def train(engine: Engine, level: int, feed: LevelFeed, precision: torch.dtype) -> tuple[Tensor, LevelState]:
     """Losses `[EPOCHS, 5]` and what the networks became."""
     task = LevelTask(feed, StopRule(), SETTINGS, seed=3, image_digest="aa")
@@ -59,7 +63,7 @@ def everything(state: LevelState) -> Iterator[tuple[str, Tensor]]:
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: " ".join(vars(feed).values()))
+@pytest.mark.parametrize("feed", FEEDS, ids=words)
 def test_losses_weights_and_random_streams_are_the_plain_engines(feed: LevelFeed, level: int) -> None:
     plain_losses, plain = train(PlainEngine(), level, feed, torch.float64)
     losses, state = train(BatchedEngine(), level, feed, torch.float64)
@@ -100,11 +104,11 @@ def test_the_penaltys_gradients_are_those_of_automatic_differentiation(
     )
 
 
-@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: " ".join(vars(feed).values()))
+@pytest.mark.parametrize("feed", FEEDS, ids=words)
 def test_inputs_drawn_together_are_those_drawn_one_by_one(feed: LevelFeed) -> None:
     pyramid = tiny_pyramid(trained=2)
     one, together = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
-    expected = torch.cat([adversarial_input(feed, pyramid, one) for _ in range(3)])
+    expected = torch.cat([adversarial_input(feed, pyramid, one, step) for step in range(3)])
     drawn = adversarial_inputs(feed, pyramid, together, 3)
     torch.testing.assert_close(drawn, expected, rtol=1e-6, atol=1e-6)
     assert torch.equal(one.get_state(), together.get_state())

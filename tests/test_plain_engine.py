@@ -82,27 +82,29 @@ class LevelByHand:
         self.discriminator_adam.descend(fake_score - real_score + penalty)
         return [real_score.detach(), fake_score.detach(), penalty.detach()]
 
-    def imitate(self, noise: Tensor, previous: Tensor) -> list[Tensor]:
+    def imitate(self, noise: Tensor, previous: Tensor, rec_prev: Tensor) -> list[Tensor]:
         """One G step; -mean D(fake), weighted reconstruction loss."""
         adversarial = -self.score(self.generate(noise, previous, count=False)).mean()
-        reconstructed = self.generate(self.anchor, self.inputs.reconstruction_input)
+        reconstructed = self.generate(self.anchor, rec_prev)
         reconstruction = 100 * ((reconstructed - self.inputs.real) ** 2).mean()
         self.generator_adam.descend(adversarial + reconstruction)
         return [adversarial.detach(), reconstruction.detach()]
 
     def epoch(self) -> tuple[Tensor, Tensor]:
         """3 D steps, then 3 G steps, on one noise map; the last losses and the last fake."""
+        inputs = self.inputs.reconstruction_inputs
+        first, second = inputs if len(inputs) == 2 else (*inputs, *inputs)
         size = self.inputs.pyramid.size(self.inputs.level)
         channels = 1 if self.inputs.level == 0 else 3
         if self.inputs.level == 0:
             self.anchor = draw(size, self.noise, channels).double()
         noise = draw(size, self.noise, channels).double()
-        for _ in range(3):
-            previous = adversarial_input(self.inputs.feed, self.inputs.pyramid, self.feed)
+        for step in range(3):
+            previous = adversarial_input(self.inputs.feed, self.inputs.pyramid, self.feed, step)
             fake = self.generate(noise, previous).detach()
             d_losses = self.discriminate(fake)
-        for _ in range(3):
-            g_losses = self.imitate(noise, previous)
+        for rec_prev in (first, second, first):
+            g_losses = self.imitate(noise, previous, rec_prev)
         return torch.stack(d_losses + g_losses), fake
 
 
@@ -112,8 +114,9 @@ def assert_parameters_match(by_hand: ByHand, network: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_epochs_are_those_of_the_contract(level: int) -> None:
-    state, inputs = prepared(level)
+@pytest.mark.parametrize("feed", [LevelFeed(), LevelFeed("mixed", "mixed_rec")], ids=["original", "mixed"])
+def test_epochs_are_those_of_the_contract(level: int, feed: LevelFeed) -> None:
+    state, inputs = prepared(level, replace(TASK, feed=feed))
     by_hand = LevelByHand(state, inputs)
     for _ in range(2):  # the second epoch finds Adam's moments in place
         result = PlainEngine().train_epoch(state, inputs, SETTINGS)
@@ -157,7 +160,11 @@ def test_generator_step_is_one_adam_step_on_both_its_losses() -> None:
     noise = draw(inputs.pyramid.size(1), torch.Generator().manual_seed(1)).double()
     previous = inputs.real.flip(-1)
     losses = generator_step(state, inputs, inputs.noise_amplitude * noise + previous, previous)
-    assert torch.allclose(torch.stack(losses), torch.stack(by_hand.imitate(noise, previous)), rtol=1e-9)
+    assert torch.allclose(
+        torch.stack(losses),
+        torch.stack(by_hand.imitate(noise, previous, inputs.reconstruction_input)),
+        rtol=1e-9,
+    )
     assert_parameters_match(by_hand.generator, state.generator)
     assert all(torch.equal(discriminator[name], before[name]) for name in before)
 
@@ -274,9 +281,9 @@ class Counted(LevelInputs):
         self.drawn.append("noise")
         return super().draw_noise(generator)
 
-    def draw_adversarial_input(self, generator: torch.Generator) -> Tensor:
-        self.drawn.append("input")
-        return super().draw_adversarial_input(generator)
+    def draw_adversarial_input(self, generator: torch.Generator, step: int) -> Tensor:
+        self.drawn.append(f"input {step}")
+        return super().draw_adversarial_input(generator, step)
 
 
 def test_noise_is_drawn_once_an_epoch_and_the_adversarial_input_for_each_d_step() -> None:
@@ -284,7 +291,7 @@ def test_noise_is_drawn_once_an_epoch_and_the_adversarial_input_for_each_d_step(
     counted = Counted(**vars(inputs))
     object.__setattr__(counted, "drawn", [])
     PlainEngine().train_epoch(state, counted, SETTINGS)
-    assert counted.drawn == ["noise", "input", "input", "input"]
+    assert counted.drawn == ["noise", "input 0", "input 1", "input 2"]
 
 
 def test_another_feed_leaves_the_training_noise_as_it_is() -> None:

@@ -199,9 +199,7 @@ def test_the_studys_runs_at_paper_keep_their_keys() -> None:
         for name, kept in pinned["images"].items()
     }
     study = load_study(Path("experiments.toml"))
-    known = [
-        pair for pair in select(study, (), ()).pairs if " ".join((pair[0].id, pair[1])) in pinned["runs"]
-    ]
+    known = select(study, (), ()).pairs
     plan = make_plan(
         study.profile["paper"],
         [(experiment, images[image]) for experiment, image in known],
@@ -210,4 +208,22 @@ def test_the_studys_runs_at_paper_keep_their_keys() -> None:
     )
     keys = {f"{run.experiment.id} {run.image}": [*run.levels, run.output.key] for run in plan.runs}
     assert keys == pinned["runs"]
-    assert len(plan.levels) == 148
+    published = [run for run in plan.runs if run.experiment.group != "open"]
+    assert (len(published), len(plan.runs)) == (34, 61)
+    assert len({key for run in published for key in run.levels}) == 148
+
+
+def test_levels_below_the_first_that_is_upsampled_anew_are_the_originals() -> None:
+    table = {"id": "x", "group": "g", "title": "X"}
+    original, everywhere, later = (
+        Experiment.model_validate({**table, "upsample": {"adversarial": adversarial}})
+        for adversarial in ("regular", {"lower": "sr"}, {"lower": "sr", "from": 2})
+    )
+    wide = LoadedImage("wide", "Wide", np.zeros((50, 90, 3), np.uint8))
+    chains = [chain(experiment, image=wide) for experiment in (original, everywhere, later)]
+    assert keys(chains[2])[:2] == keys(chains[0])[:2]
+    assert keys(chains[2])[2] != keys(chains[0])[2]
+    assert [level.feed.adversarial_upsample for level in chains[2]] == [
+        "regular", "regular", *["sr"] * (len(chains[2]) - 3), "regular"
+    ]  # fmt: skip
+    assert [level.feed.adversarial_upsample for level in chains[1]][1] == "sr"

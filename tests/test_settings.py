@@ -59,11 +59,23 @@ def test_floor_of_the_stop_rule_scales_and_its_threshold_does_not(epochs: int, a
     assert TrainingSettings(epochs=epochs).scaled_stop(SMALL_LOSS) == StopRule("small_rec_loss", after, 0.025)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "after", "window", "anneal"),
+    [(2000, 199, 100, 200), (100, 9, 5, 10), (5, 0, 1, 1), (4000, 398, 200, 400)],
+)
+def test_epochs_of_a_plateau_scale_and_its_gain_does_not(
+    epochs: int, after: int, window: int, anneal: int
+) -> None:
+    rule = StopRule("plateau_anneal", after=199, window=100, gain=0.02, anneal=200)
+    scaled = TrainingSettings(epochs=epochs).scaled_stop(rule)
+    assert scaled == StopRule("plateau_anneal", after=after, window=window, gain=0.02, anneal=anneal)
+
+
 @unhurried
 @given(epochs=st.integers(2, 5000), loss=st.floats(0, 10))
 def test_dont_train_takes_two_epochs_in_every_profile(epochs: int, loss: float) -> None:
     rule = TrainingSettings(epochs=epochs).scaled_stop(StopRule("dont_train"))
-    assert [rule.stops(done, loss) for done in (1, 2)] == [False, True]
+    assert [rule.stops(done, [loss] * done) for done in (1, 2)] == [False, True]
 
 
 def test_width_doubles_every_four_levels_up_to_128() -> None:

@@ -15,6 +15,7 @@ from runner.study.load import load_study
 from runner.study.schema import Experiment, Study
 from singan.errors import UserError
 from singan.geometry import Size, pyramid_geometry
+from singan.settings import Regional
 from singan.stopping import StopRule
 from singan.switches import LevelFeed
 
@@ -105,6 +106,27 @@ IMAGES: dict[str, tuple[Any, ...]] = {
     ),
 }
 
+ORIGINAL = LevelFeed()
+PLATEAU = StopRule("plateau", after=199, window=100, gain=0.02)
+ANNEAL = StopRule("plateau_anneal", after=199, window=100, gain=0.02, anneal=200)
+SR_BELOW = LevelFeed(adversarial_upsample="sr")
+SR_NOISE = LevelFeed(adversarial_upsample="sr_noise")
+BOTH_REC = LevelFeed(reconstruction="mixed_rec")
+LEARNED = LevelFeed("rand", "rec", "learned", "learned")
+
+# The ideas left open, likewise: lower and last feed, stop rule, super-resolution.
+IDEAS: dict[str, tuple[LevelFeed, LevelFeed, StopRule, Regional | None]] = {
+    "mix-adv": (LevelFeed("mixed"), LevelFeed("mixed"), StopRule(), None),
+    "mix-rec": (BOTH_REC, BOTH_REC, StopRule(), None),
+    "sr-noise": (SR_NOISE, SR_NOISE, StopRule(), None),
+    "sr-from-2": (SR_BELOW, ORIGINAL, StopRule(), None),
+    "sr-from-3": (SR_BELOW, ORIGINAL, StopRule(), None),
+    "plateau": (ORIGINAL, ORIGINAL, PLATEAU, None),
+    "plateau-anneal": (ORIGINAL, ORIGINAL, ANNEAL, None),
+    "learned-up": (LEARNED, LEARNED, StopRule(), None),
+    "regional": (ORIGINAL, ORIGINAL, StopRule(), Regional(levels=3, temperature=0.001)),
+}
+
 SHARED_LOWER_LEVELS = {
     frozenset({"original", "real-c", "real-f", "up-c", "up-d", "up-e"}),
     frozenset({"real-a", "real-d"}),
@@ -113,8 +135,31 @@ SHARED_LOWER_LEVELS = {
 }
 
 
-def test_the_shipped_study_has_the_published_experiments_in_order(shipped: Study) -> None:
-    assert list(shipped.experiment) == list(PUBLISHED)
+def test_the_shipped_study_has_the_published_experiments_in_order_and_then_the_ideas_left_open(
+    shipped: Study,
+) -> None:
+    assert list(shipped.experiment) == [*PUBLISHED, *IDEAS]
+    assert {shipped.experiment[name].group for name in IDEAS} == {"open"}
+    assert "open" not in {shipped.experiment[name].group for name in PUBLISHED}
+
+
+@pytest.mark.parametrize("name", IDEAS)
+def test_an_idea_left_open_is_as_it_is_defined_and_runs_on_all_images(name: str, shipped: Study) -> None:
+    experiment = shipped.experiment[name]
+    lower, last, stop, regional = IDEAS[name]
+    found = (experiment.feed(last=False), experiment.feed(last=True), experiment.stop.as_rule)
+    assert found == (lower, last, stop)
+    assert experiment.super_resolution.as_settings == regional
+    assert experiment.images is None
+    assert experiment.note
+    assert not experiment.published
+
+
+def test_sr_from_a_level_on_leaves_the_levels_below_as_they_are(shipped: Study) -> None:
+    for start in (2, 3):
+        experiment = shipped.experiment[f"sr-from-{start}"]
+        types = [experiment.feed_at(level, 5).adversarial_upsample for level in range(6)]
+        assert types == ["regular"] * start + ["sr"] * (5 - start) + ["regular"]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -130,10 +175,11 @@ def test_the_shipped_experiment_has_its_published_switches_stop_rule_and_images(
     assert tuple(image.id for image in shipped.images_of(experiment)) == images
 
 
-def test_the_shipped_study_makes_34_runs_and_54_on_all_images(shipped: Study) -> None:
-    runs = [len(shipped.images_of(experiment)) for experiment in shipped.experiment.values()]
-    assert sum(runs) == 34
-    assert len(shipped.experiment) * len(shipped.image) == 54
+def test_the_shipped_study_makes_34_published_runs_and_27_of_ideas(shipped: Study) -> None:
+    runs = {name: len(shipped.images_of(experiment)) for name, experiment in shipped.experiment.items()}
+    assert sum(runs[name] for name in PUBLISHED) == 34
+    assert sum(runs[name] for name in IDEAS) == 27
+    assert len(shipped.experiment) * len(shipped.image) == 81
 
 
 def test_the_shipped_experiments_that_share_their_lower_levels_are_the_published_ones(
@@ -142,7 +188,7 @@ def test_the_shipped_experiments_that_share_their_lower_levels_are_the_published
     def lower(experiment: Experiment) -> str:
         return repr((experiment.feed(last=False), experiment.stop.as_rule))
 
-    ordered = sorted(shipped.experiment.values(), key=lower)
+    ordered = sorted((shipped.experiment[name] for name in PUBLISHED), key=lower)
     families = (frozenset(e.id for e in same) for _, same in itertools.groupby(ordered, key=lower))
     assert {family for family in families if len(family) > 1} == SHARED_LOWER_LEVELS
 
@@ -196,7 +242,8 @@ def test_the_shipped_study_names_a_published_picture_of_every_run(shipped: Study
     named = {
         (e.id, i): p.picture for e in shipped.experiment.values() for i, p in e.published.items() if p.picture
     }
-    planned = {(e.id, i.id) for e in shipped.experiment.values() for i in shipped.images_of(e)}
+    published = (shipped.experiment[name] for name in PUBLISHED)
+    planned = {(e.id, i.id) for e in published for i in shipped.images_of(e)}
     assert named.keys() == planned
     assert len(set(named.values())) == len(planned) == 34
 
@@ -219,7 +266,7 @@ def test_the_shipped_minutes_have_one_value_a_level_and_add_up(shipped: Study) -
 
 def test_every_shipped_experiment_but_the_original_names_its_published_page(shipped: Study) -> None:
     pages = {name: experiment.page for name, experiment in shipped.experiment.items()}
-    expected: dict[str, str | None] = {"original": None}
+    expected: dict[str, str | None] = {"original": None, **dict.fromkeys(IDEAS)}
     expected["early-stop"] = f"{PAGES}/rec_loss_stop_cond.html"
     for family, folder, letters in (
         ("real", "train_with_real_image", "abcdefg"),
@@ -243,9 +290,9 @@ def test_the_shipped_paper_profile_is_as_published(shipped: Study) -> None:
     assert (paper.epochs, paper.base_width) == (2000, 32)
 
 
-def test_every_shipped_experiment_is_in_a_claim_of_the_author(shipped: Study) -> None:
+def test_every_published_experiment_is_in_a_claim_of_the_author(shipped: Study) -> None:
     claimed = {name for claim in shipped.claim.values() for name in claim.experiments}
-    assert claimed == set(shipped.experiment)
+    assert claimed == set(PUBLISHED)
 
 
 # Files of one's own

@@ -19,10 +19,10 @@ def list_(study: Path) -> None:
     click.echo("Experiments")
     for experiment in loaded.experiment.values():
         images = ", ".join(image.id for image in loaded.images_of(experiment))
-        click.echo(f"  {experiment.id:12}{experiment.title}  [{images}]")
+        click.echo(f"  {experiment.id:15}{experiment.title}  [{images}]")
         original = loaded.original.in_words
-        words = [f"{k}: {v}" for k, v in experiment.in_words.items() if v != original[k]]
-        click.echo(f"  {'':12}{'; '.join(words) or 'the defaults'}")
+        words = [f"{k}: {v}" for k, v in experiment.in_words.items() if v != original.get(k)]
+        click.echo(f"  {'':15}{'; '.join(words) or 'the defaults'}")
     click.echo("Images")
     for image in loaded.image.values():
         click.echo(f"  {image.id:12}{image.title}, {image.cropped_size} pixels")

@@ -24,7 +24,8 @@ class Assignment:
     image: LoadedImage
     resources: Resources
     weights: tuple[bytes, ...]
-    """Of the levels below, coarsest first (`singan.checkpoint`); to super-resolve, of the last level only."""
+    """Of the levels below, coarsest first (`singan.checkpoint`); to super-resolve, of the last
+    level, after those of lower ones where they are mixed."""
     kept: bytes | None = None
     """The training in progress, as `Kept` brought it back."""
     niqe_model: NiqeModel | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -35,6 +36,7 @@ from singan.level import (
 from singan.pixels import to_pixels, to_tensor
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
 from singan.randomness import stream
+from singan.regional import RegionalGenerators
 from singan.resume import dump_training, restore_training
 from singan.superres import StepObserver, super_resolve
 
@@ -171,8 +173,10 @@ class _Callback(TrainingCallback):
 
 def _super_resolve(assignment: Assignment, what: SuperResolution, observer: Observer) -> Result:
     image, place = assignment.image, assignment.resources
-    (weights,) = assignment.weights
-    top = _level(what.last_level_key, weights, place.device)
+    keys = (*what.lower_keys, what.last_level_key)
+    *lower, top = (
+        _level(key, weights, place.device) for key, weights in zip(keys, assignment.weights, strict=True)
+    )
 
     def on_step(done: int, steps: int) -> None:
         if observer.wants_stop():
@@ -180,7 +184,7 @@ def _super_resolve(assignment: Assignment, what: SuperResolution, observer: Obse
         observer.moved(done / steps, f"step {done} of {steps}")
 
     try:
-        enlarged = super_resolved(what, top, assignment.task.geometry, image, place.device, on_step)
+        enlarged = super_resolved(what, top, assignment.task.geometry, image, place.device, on_step, lower)
     except InterruptedTrainingError:
         return Kept(None)
     metrics = measured_values(enlarged.pixels, image, what.factor, assignment.niqe_model)
@@ -207,13 +211,19 @@ def super_resolved(
     image: LoadedImage,
     device: torch.device,
     observe: StepObserver,
+    lower: Sequence[TrainedLevel] = (),
 ) -> Enlarged:
-    """Super-resolve the image with its last level; raises `UserError` when the numbers run away."""
+    """Super-resolve the image with its last level, and with `lower` ones (coarsest first) where the task is
+    regional; raises `UserError` when the numbers run away.
+    """
     working = untrained_pyramid(image, geometry, device).reals[-1]
     purpose = ("super-resolution", task.draw) if task.draw else ("super-resolution",)
     noise = stream(task.seed, image.digest, *purpose, device=device)
     started = time.perf_counter()
-    enlarged = super_resolve(top, working, task.factor, noise, observe)
+    generators = (
+        RegionalGenerators((*lower, top), working, task.factor, task.regional) if task.regional else None
+    )
+    enlarged = super_resolve(top, working, task.factor, noise, observe, generators)
     pixels = to_pixels(enlarged).numpy()
     seconds = time.perf_counter() - started
     if not bool(torch.isfinite(enlarged).all()):

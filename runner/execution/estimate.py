@@ -23,7 +23,7 @@ from runner.planning.plan import LevelTraining, Plan, SuperResolution
 from singan.feeds import adversarial_inputs
 from singan.geometry import PyramidGeometry, sr_step_sizes
 from singan.inference import fold
-from singan.level import LevelTask, prepare_inputs, prepare_state
+from singan.level import LevelTask, learned_upsampler, prepare_inputs, prepare_state
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
 from singan.stopping import DONT_TRAIN_EPOCHS, StopRule
 from singan.switches import LevelFeed
@@ -88,6 +88,7 @@ def time_levels(chains: Sequence[Chain], place: Resources) -> dict[str, float]:
             if feed not in steps:
                 steps[feed] = _time_feed(level, pyramid)
             seconds[level.key] = steps[shape] + steps[feed]
+            seconds[f"upsampler {level.key}"] = _time_upsampler(level, pyramid)
             pyramid = pyramid.with_level(_untrained(level, pyramid))
         top = pyramid.levels[-1]
         enlarging = ("sr", chain[-1].size, top.generator.width)
@@ -129,6 +130,14 @@ def _time_feed(level: LevelTraining, pyramid: Pyramid) -> float:
         return _timed(lambda: _draw(level.feed, pyramid, level))
 
 
+def _time_upsampler(level: LevelTraining, pyramid: Pyramid) -> float:
+    """Seconds that training what upsamples into a level takes; none where nothing does."""
+    if not level.feed.learns_upsampling:
+        return 0.0
+    task = _task(level, level.feed)
+    return level.settings.upsampler_steps * _timed(lambda: learned_upsampler(pyramid, task, steps=1))
+
+
 def _draw(feed: LevelFeed, pyramid: Pyramid, level: LevelTraining) -> None:
     stream = torch.Generator(pyramid.reals[0].device)
     adversarial_inputs(feed, pyramid, stream, level.settings.discriminator_steps).sum().item()
@@ -160,8 +169,8 @@ def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
             size.height * size.width
             for size in sr_step_sizes(plan.levels[what.last_level_key].size, what.factor)
         )
-        return seconds[f"sr {what.last_level_key}"] * pixels
-    return seconds[what.key] * _expected_epochs(what)
+        return seconds[f"sr {what.last_level_key}"] * pixels * (len(what.lower_keys) + 1)
+    return seconds[f"upsampler {what.key}"] + seconds[what.key] * _expected_epochs(what)
 
 
 def _expected_epochs(level: LevelTraining) -> int:
@@ -170,6 +179,8 @@ def _expected_epochs(level: LevelTraining) -> int:
         return min(DONT_TRAIN_EPOCHS, epochs)
     if stop.name == "small_rec_loss" and level.level > 1:  # the first two hardly ever reach so small a loss
         return min(_STOPS_AFTER * (stop.after + 1), epochs)
+    if stop.name in {"plateau", "plateau_anneal"}:
+        return min(_STOPS_AFTER * (stop.after + 1) + stop.anneal, epochs)
     return epochs
 
 

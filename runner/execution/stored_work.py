@@ -33,7 +33,7 @@ class StoredWork:
         if isinstance(task.what, LevelTraining):
             weights = tuple(self._weights(key) for key in task.levels)
             return Assignment(task, image, place, weights, self.store.read_partial(task.key), None, leg_s)
-        weights = (self._weights(task.what.last_level_key),)
+        weights = tuple(self._weights(key) for key in (*task.what.lower_keys, task.what.last_level_key))
         return Assignment(task, image, place, weights, niqe_model=self.measuring.niqe_model)
 
     def _weights(self, key: str) -> bytes:

@@ -47,6 +47,12 @@ def export_official(request: Request, store: Store, out: Path) -> Exported:
     except DamagedError as damaged:
         store.set_aside(damaged)
         raise UserError(f"{damaged}; set aside", right=_advice(request, run, store)) from None
+    if any(level.upsampler is not None for level in pyramid.levels):
+        raise UserError(
+            f"{run} upsamples by networks of its own, for which the public format has no place",
+            where="--experiment",
+            right="export a run whose upsampling is regular or sr",
+        )
     write_official(pyramid, out)
     return Exported(run, len(run.levels))
 

@@ -53,7 +53,14 @@ class ImportRequest:
     @property
     def way(self) -> Experiment:
         """How the folder was trained, says the user."""
-        return choose(self.loaded_study.experiment, self.experiment, "--experiment")
+        experiment = choose(self.loaded_study.experiment, self.experiment, "--experiment")
+        if experiment.super_resolution.as_settings is not None:
+            raise UserError(
+                f'"{experiment.id}" says how to super-resolve, not how to train',
+                where="--experiment",
+                right="name the experiment that the folder was trained by",
+            )
+        return experiment
 
     @property
     def profile(self) -> Profile:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 from runner.images.load import LoadedImage
 from runner.study.schema import Experiment, Profile
 from singan.geometry import PyramidGeometry, Size, factor_text, pyramid_geometry, sr_step_sizes
-from singan.settings import TrainingSettings
+from singan.settings import Regional, TrainingSettings
 from singan.stopping import StopRule
 from singan.switches import LevelFeed
 
 KEY_VERSION = 1
 """Raised when the same settings come to mean another result, so that old work is not taken for new."""
+
+_LATER = frozenset({"real_steps", "window", "gain", "anneal"})
+"""Settings younger than the first keys: digested only where they are set, so that older keys stay."""
 
 Fields = Mapping[str, object]
 """What a key digests, flat and JSON-ready: `{"level": 3, "adversarial": "rand", ...}`."""
@@ -68,6 +71,10 @@ class SuperResolution:
     """Which drawing of the noise: 0 is the picture that is shown, others tell how much is chance."""
     cost: float
     """Expected work, in the unit of `LevelTraining.cost`."""
+    regional: Regional | None = None
+    """How several levels' generators are mixed; None where it is the last level's alone."""
+    lower_keys: tuple[str, ...] = ()
+    """Of the levels below the last that take part, coarsest first."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +155,9 @@ def plan_levels(
     chain: list[LevelTraining] = []
     for level in range(geometry.last + 1):
         is_last = level == geometry.last
-        feed = experiment.feed(last=is_last).effective_at(level)
-        stop = StopRule() if is_last else settings.scaled_stop(experiment.stop.as_rule)
+        feed = experiment.feed_at(level, geometry.last)
+        rule = experiment.stop.as_rule
+        stop = settings.scaled_stop(rule.at_last_level if is_last else rule)
         below = chain[-1].key if chain else None
         fields: Fields = {
             "version": KEY_VERSION,
@@ -157,8 +165,8 @@ def plan_levels(
             "sizes": [list(size) for size in geometry.sizes],
             "shrink": geometry.shrink,
             "level": level,
-            **asdict(feed),
-            **{f"stop {name}": value for name, value in asdict(stop).items()},
+            **_told(feed),
+            **{f"stop {name}": value for name, value in _told(stop).items()},
             **asdict(settings),
             "seed": seed,
             "below": below,
@@ -172,6 +180,13 @@ def plan_levels(
     return chain
 
 
+def _told(value: LevelFeed | StopRule) -> dict[str, object]:
+    """What a key digests of these settings."""
+    defaults = asdict(type(value)())
+    fields = asdict(value).items()
+    return {name: given for name, given in fields if name not in _LATER or given != defaults[name]}
+
+
 def _run(
     experiment: Experiment,
     image: LoadedImage,
@@ -182,21 +197,33 @@ def _run(
 ) -> Run:
     top = chain[-1]
     width = top.settings.width_at(top.level)
-    cost = sum(_forward_macs(size, width) for size in sr_step_sizes(top.size, factor))
-    pictures = tuple(super_resolution(top.key, factor, seed, draw, cost) for draw in range(draws))
+    regional = experiment.super_resolution.as_settings
+    lower = tuple(level.key for level in chain[-regional.levels : -1]) if regional else ()
+    cost = (len(lower) + 1) * sum(_forward_macs(size, width) for size in sr_step_sizes(top.size, factor))
+    pictures = tuple(
+        replace(super_resolution(top.key, factor, seed, draw, cost, regional), lower_keys=lower)
+        for draw in range(draws)
+    )
     return Run(
         experiment, image.id, image.digest, seed, factor, tuple(level.key for level in chain), pictures
     )
 
 
 def super_resolution(
-    last_level_key: str, factor: float, seed: int, draw: int = 0, cost: float = 0.0
+    last_level_key: str,
+    factor: float,
+    seed: int,
+    draw: int = 0,
+    cost: float = 0.0,
+    regional: Regional | None = None,
 ) -> SuperResolution:
-    """The task of enlarging with the last level of that key."""
+    """The task of enlarging with the last level of that key, which decides all levels below it."""
     fields = {"version": KEY_VERSION, "top": last_level_key, "factor": factor, "seed": seed}
     if draw:
         fields["draw"] = draw
-    return SuperResolution(digest(fields), last_level_key, factor, seed, draw, cost)
+    if regional is not None:
+        fields.update((f"regional {name}", value) for name, value in asdict(regional).items())
+    return SuperResolution(digest(fields), last_level_key, factor, seed, draw, cost, regional)
 
 
 _EPOCH_OVERHEAD_macs = 1e10
@@ -220,15 +247,15 @@ def imported_note_name(plan: Plan, run: Run) -> str:
 
 def why_changed(old: Fields, new: Fields) -> str:
     """What makes a training another one, in words: `adversarial: "rand" -> "real_train"`."""
-    names = [name for name in new if old.get(name) != new[name]]
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
     own = [name for name in names if name != "below"]
     if own:
         return "changed: " + ", ".join(
-            f"{name} {_brief(old.get(name))} -> {_brief(new[name])}" for name in own
+            f"{name} {_brief(old.get(name))} -> {_brief(new.get(name))}" for name in own
         )
     return "changed: the level below" if names else "same settings"
 
 
 def _brief(value: object) -> str:
-    text = json.dumps(value)
+    text = "unset" if value is None else json.dumps(value)
     return text if len(text) <= 24 else f"{text[:12]}..."

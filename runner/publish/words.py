@@ -23,24 +23,43 @@ _SHOWN = {
 }
 """Characters that no page may hold, and what is seen instead: pictures of them, or the replacement sign."""
 
-_SWITCHES = {
-    "adversarial": (
-        "adversarial input: real image",
-        "the adversarial input is the real image of the level below, not what the levels below generate",
-    ),
-    "reconstruction": (
-        "reconstruction input: real image",
-        "the reconstruction input is the real image of the level below, not the reconstruction chain",
-    ),
-    "adversarial_upsample": (
-        "adversarial input: SR upsampling",
-        "the adversarial input is enlarged by super-resolution, not by plain resizing",
-    ),
-    "reconstruction_upsample": (
-        "reconstruction input: SR upsampling",
-        "the reconstruction input is enlarged by super-resolution, not by plain resizing",
-    ),
+_UPSAMPLES = {
+    "sr": ("SR upsampling", "is enlarged by super-resolution, not by plain resizing"),
+    "sr_noise": ("SR upsampling, then noise", "is enlarged by super-resolution, and noise is added again"),
+    "learned": ("learned upsampling", "is enlarged by a network trained for it, not by plain resizing"),
 }
+_SWITCHES = {
+    "adversarial": {
+        "real_train": (
+            "adversarial input: real image",
+            "the adversarial input is the real image of the level below, not what the levels below generate",
+        ),
+        "mixed": (
+            "adversarial input: partly real image",
+            "in some D steps of an epoch the adversarial input is the real image of the level below, in the "
+            "others what the levels below generate",
+        ),
+    },
+    "reconstruction": {
+        "real_train_rec": (
+            "reconstruction input: real image",
+            "the reconstruction input is the real image of the level below, not the reconstruction chain",
+        ),
+        "mixed_rec": (
+            "reconstruction input: partly real image",
+            "the reconstruction input is by turns the reconstruction chain and the real image of the level "
+            "below",
+        ),
+    },
+    **{
+        f"{which}_upsample": {
+            value: (f"{which} input: {brief}", f"the {which} input {sentence}")
+            for value, (brief, sentence) in _UPSAMPLES.items()
+        }
+        for which in ("adversarial", "reconstruction")
+    },
+}
+"""By switch and value that the original does not have: in brief, and as the end of a sentence."""
 
 
 def harmless(text: str) -> str:
@@ -65,17 +84,20 @@ def differences(experiment: Experiment, epochs: int) -> tuple[Difference, ...]:
     `epochs` are those of the profile shown: a stop rule's floor scales with them.
     """
     lower, last = vars(experiment.feed(last=False)), vars(experiment.feed(last=True))
-    original = {"adversarial": "rand", "reconstruction": "rec"}
     found = [*_stop_difference(experiment, epochs)]
-    for name, (brief, sentence) in _SWITCHES.items():
-        default = original.get(name, "regular")
-        where = _where(lower[name] != default, last[name] != default)
-        if where:
-            found.append(Difference(f"{brief}, {where}", f"At {where}, {sentence}."))
-    return tuple(found)
+    for name, values in _SWITCHES.items():
+        which = name.removesuffix("_upsample")
+        start = getattr(experiment.upsample, which).start if which != name else None
+        for value, (brief, sentence) in values.items():
+            where = _where(lower[name] == value, last[name] == value, start)
+            if where:
+                found.append(Difference(f"{brief}, {where}", f"At {where}, {sentence}."))
+    return (*found, *_super_resolution_difference(experiment))
 
 
-def _where(lower: bool, last: bool) -> str:
+def _where(lower: bool, last: bool, start: int | None) -> str:
+    if lower and start is not None:
+        return f"{'all' if last else 'the lower'} levels from level {start} on"
     if lower and last:
         return "all levels"
     return "the lower levels" if lower else "the last level" if last else ""
@@ -88,13 +110,35 @@ def _stop_difference(experiment: Experiment, epochs: int) -> list[Difference]:
     if stop.rule == "dont_train":
         sentence = f"The lower levels are trained for {DONT_TRAIN_EPOCHS} epochs only, whatever the profile."
         return [Difference(f"lower levels: {DONT_TRAIN_EPOCHS} epochs", sentence)]
-    scaled = TrainingSettings(epochs=epochs).scaled_stop(stop.as_rule).after
-    here = "" if epochs == PUBLISHED_EPOCHS else f" (here more than {scaled} of {epochs})"
-    sentence = (
-        f"A lower level stops once its reconstruction loss is below {stop.below:g} and more than "
-        f"{stop.after} of {PUBLISHED_EPOCHS} epochs{here} are done."
+    rule = stop.as_rule
+    scaled = TrainingSettings(epochs=epochs).scaled_stop(rule)
+    is_published = epochs == PUBLISHED_EPOCHS
+    here = "" if is_published else f" (here more than {scaled.after} of {epochs})"
+    floor = f"more than {rule.after} of {PUBLISHED_EPOCHS} epochs{here} are done"
+    if stop.rule == "small_rec_loss":
+        sentence = f"A lower level stops once its reconstruction loss is below {rule.below:g} and {floor}."
+        return [Difference(f"lower levels: stop below loss {rule.below:g}", sentence)]
+    window = f"{rule.window} epochs" if is_published else f"{rule.window} epochs (here {scaled.window})"
+    plateau = (
+        f"the median of its reconstruction loss over {window} is less than {100 * rule.gain:g} % below that "
+        f"over as many epochs before, and {floor}"
     )
-    return [Difference(f"lower levels: stop below loss {stop.below:g}", sentence)]
+    if not rule.anneals:
+        return [Difference("lower levels: stop at a plateau", f"A lower level stops once {plateau}.")]
+    more = plural(scaled.anneal, "epoch")
+    sentence = f"At any level the learning rate drops once {plateau}; the level ends {more} later."
+    return [Difference("all levels: lower rate at a plateau, then stop", sentence)]
+
+
+def _super_resolution_difference(experiment: Experiment) -> list[Difference]:
+    regional = experiment.super_resolution.as_settings
+    if regional is None:
+        return []
+    sentence = (
+        f"Each step of super-resolution mixes the generators of the last {regional.levels} levels, pixel by "
+        "pixel: the better what one makes shrinks back to the input there, the more it counts."
+    )
+    return [Difference(f"super-resolution: the last {regional.levels} levels, by region", sentence)]
 
 
 def machine_words(provenance: Provenance) -> str:

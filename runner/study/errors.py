@@ -104,7 +104,8 @@ def _in_words(finding: ErrorDetails, model: type[BaseModel]) -> tuple[str, str |
         name = f'item {location[-1] + 1} of "{location[-2]}"'
     if kind == "extra_forbidden":
         table = _walk(location[:-1], model)[1]
-        fields = [field for field in table.model_fields if field != "id"] if table else []
+        known = table.model_fields.items() if table else ()
+        fields = [field.alias or name for name, field in known if name != "id"]
         return f"unknown key {name}", nearest(str(location[-1]), fields)
     if kind in _CHOICES:
         thing, tells = _CHOICES[kind]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -18,12 +19,12 @@ from pydantic import (
 from runner.quantities import Pixel, Side
 from runner.study.claims import Claim
 from runner.study.published import Published, Sha256
+from runner.study.switches import AdversarialSwitch, ReconstructionSwitch, Stop, SuperResolve, Upsample
 from runner.study.types import Id, Table, Text
 from singan.errors import UserError
 from singan.geometry import Size, sr_steps
 from singan.settings import TrainingSettings
-from singan.stopping import StopRule
-from singan.switches import AdversarialMode, LevelFeed, ReconstructionMode, UpsampleType
+from singan.switches import LevelFeed
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 
@@ -163,74 +164,6 @@ class Group(Table):
     idea: Text
 
 
-def _one_or_two(default: str) -> Callable[[object], object]:
-    """Accepts `"sr"` for all levels, or a table with `lower` and `last`, each defaulting to the original."""
-
-    def expand(value: object) -> object:
-        if isinstance(value, str):
-            return {"lower": value, "last": value}
-        if not isinstance(value, Mapping):
-            raise ValueError("must be a value in quotes, or a table with lower and last")
-        return {"lower": default, "last": default, **value}
-
-    return expand
-
-
-class AdversarialSwitch(Table):
-    """What enters as adversarial input: in the lower levels (0..N-1), and in the last (N)."""
-
-    lower: AdversarialMode = "rand"
-    last: AdversarialMode = "rand"
-    _expand = model_validator(mode="before")(_one_or_two("rand"))
-
-
-class ReconstructionSwitch(Table):
-    """What enters as reconstruction input, likewise."""
-
-    lower: ReconstructionMode = "rec"
-    last: ReconstructionMode = "rec"
-    _expand = model_validator(mode="before")(_one_or_two("rec"))
-
-
-class UpsampleSwitch(Table):
-    """How an input gets to the level's size, likewise."""
-
-    lower: UpsampleType = "regular"
-    last: UpsampleType = "regular"
-    _expand = model_validator(mode="before")(_one_or_two("regular"))
-
-
-class Upsample(Table):
-    """The upsample types of the two inputs."""
-
-    adversarial: UpsampleSwitch = UpsampleSwitch()
-    reconstruction: UpsampleSwitch = UpsampleSwitch()
-
-
-class Stop(Table):
-    """Stop rule of the lower levels; `after` and `below` belong to `small_rec_loss`."""
-
-    rule: Literal["none", "small_rec_loss", "dont_train"] = "none"
-    after: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    below: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="after")
-    def _thresholds_apply(self) -> Self:
-        given = [name for name in ("after", "below") if getattr(self, name) is not None]
-        if self.rule != "small_rec_loss" and given:
-            raise ValueError(
-                f'"{given[0]}" cannot apply: rule "{self.rule}" has no threshold (only small_rec_loss has)'
-            )
-        if self.rule == "small_rec_loss" and len(given) < 2:
-            raise ValueError('rule "small_rec_loss" needs both "after" (epochs) and "below" (loss)')
-        return self
-
-    @property
-    def as_rule(self) -> StopRule:
-        """The rule as training knows it, not yet scaled to a profile."""
-        return StopRule(self.rule, self.after or 0, self.below or 0.0)
-
-
 class Experiment(Table):
     """One way to train, told as its difference from the original."""
 
@@ -242,6 +175,7 @@ class Experiment(Table):
     reconstruction: ReconstructionSwitch = ReconstructionSwitch()
     upsample: Upsample = Upsample()
     stop: Stop = Stop()
+    super_resolution: SuperResolve = SuperResolve()
     images: tuple[Id, ...] | None = None
     """Images of the study it runs on; all when absent."""
     conclusion: Text | None = None
@@ -270,25 +204,37 @@ class Experiment(Table):
         """Feed of the last level, or of the lower ones."""
         a, r, u = self.adversarial, self.reconstruction, self.upsample
         if last:
-            return LevelFeed(a.last, r.last, u.adversarial.last, u.reconstruction.last)
-        return LevelFeed(a.lower, r.lower, u.adversarial.lower, u.reconstruction.lower)
+            feed = LevelFeed(a.last, r.last, u.adversarial.last, u.reconstruction.last)
+        else:
+            feed = LevelFeed(a.lower, r.lower, u.adversarial.lower, u.reconstruction.lower)
+        if feed.adversarial == "mixed" and a.real_steps is not None:
+            feed = replace(feed, real_steps=a.real_steps)
+        return feed
+
+    def feed_at(self, level: int, last: int) -> LevelFeed:
+        """What `level` is really fed, in a pyramid whose last level is `last`."""
+        feed = self.feed(last=level == last)
+        if level < last:
+            feed = replace(
+                feed,
+                adversarial_upsample=self.upsample.adversarial.lower_at(level),
+                reconstruction_upsample=self.upsample.reconstruction.lower_at(level),
+            )
+        return feed.effective_at(level)
 
     @property
     def in_words(self) -> dict[str, str]:
         """Switches and stop rule in the file's own words, by name."""
-        switches: dict[str, AdversarialSwitch | ReconstructionSwitch | UpsampleSwitch] = {
-            "adversarial": self.adversarial,
-            "reconstruction": self.reconstruction,
-            "upsample.adversarial": self.upsample.adversarial,
-            "upsample.reconstruction": self.upsample.reconstruction,
-        }
         words = {
-            name: switch.lower if switch.lower == switch.last else f"lower {switch.lower}, last {switch.last}"
-            for name, switch in switches.items()
+            "adversarial": self.adversarial.in_words,
+            "reconstruction": self.reconstruction.in_words,
+            "upsample.adversarial": self.upsample.adversarial.in_words,
+            "upsample.reconstruction": self.upsample.reconstruction.in_words,
+            "stop": self.stop.in_words,
         }
-        stop = self.stop
-        thresholds = f" after {stop.after} below {stop.below:g}" if stop.below is not None else ""
-        return {**words, "stop": f"{stop.rule}{thresholds}"}
+        if self.super_resolution.as_settings is not None:  # told only where it is no matter of course
+            words["super_resolution"] = self.super_resolution.in_words
+        return words
 
 
 def _sr_factor(factor: float) -> float:

@@ -43,7 +43,7 @@ class BatchedEngine:
         use_fused_adam(state)
         for adam in (state.generator_adam, state.discriminator_adam):
             for group in adam.param_groups:
-                group["lr"] = settings.learning_rate_at(state.epochs_done)
+                group["lr"] = state.learning_rate(settings)
         return batched_epoch(state, inputs, settings, self.folded(inputs.pyramid))
 
     def folded(self, pyramid: Pyramid) -> tuple[FoldedGenerator, ...]:
@@ -78,8 +78,8 @@ def batched_epoch(
         fakes = _fakes(state.generator, mixed, previous)
         for fake in torch.split(fakes, 1):
             d_losses = discriminator_step(state, inputs.real, fake)
-        for _ in range(settings.generator_steps):
-            g_losses = generator_step(state, inputs, mixed[-1:], previous[-1:])
+        for step in range(settings.generator_steps):
+            g_losses = generator_step(state, inputs, mixed[-1:], previous[-1:], step)
         return EpochResult(torch.stack([*d_losses, *g_losses]), fakes[-1:])
 
 
@@ -191,13 +191,13 @@ def _of_image(trace: d.BlockTrace, image: int) -> d.BlockTrace:
 
 
 def generator_step(
-    state: LevelState, inputs: LevelInputs, mixed: Tensor, previous: Tensor
+    state: LevelState, inputs: LevelInputs, mixed: Tensor, previous: Tensor, step: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """One Adam step on -mean D(fake) + reconstruction loss; returns the two terms.
+    """One Adam step on -mean D(fake) + reconstruction loss; returns the two terms. `step` counts from 0.
 
     Fake and reconstruction pass the generator together; its running statistics see the reconstruction only.
     """
-    rec_prev = inputs.reconstruction_input
+    rec_prev = inputs.reconstruction_input_of(step)
     anchored = inputs.noise_amplitude * state.anchor_noise + rec_prev
     trace = d.forward(state.generator, torch.cat([mixed, anchored]), PADDING_px)
     d.update_statistics(state.generator, trace, slice(1, None))

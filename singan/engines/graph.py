@@ -77,7 +77,7 @@ class GraphEngine:
         if self._warm_up or self._is_impossible:
             self._warm_up = max(0, self._warm_up - 1)
             return self._batched.train_epoch(state, inputs, settings)
-        set_rate(state, settings.learning_rate_at(state.epochs_done))
+        set_rate(state, state.learning_rate(settings))
         if self._recording is None:
             self._recording = self._record(self._recorder, state, inputs, settings)
         if self._recording is None:

@@ -23,20 +23,20 @@ class PlainEngine:
         """One epoch: the discriminator's steps, then the generator's."""
         for adam in (state.generator_adam, state.discriminator_adam):
             for group in adam.param_groups:
-                group["lr"] = settings.learning_rate_at(state.epochs_done)
+                group["lr"] = state.learning_rate(settings)
         if inputs.level == 0 and settings.anchor_noise == "redrawn":
             state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
         noise = inputs.draw_noise(state.streams.noise)
 
-        for _ in range(settings.discriminator_steps):
-            previous = inputs.draw_adversarial_input(state.streams.feed)
+        for step in range(settings.discriminator_steps):
+            previous = inputs.draw_adversarial_input(state.streams.feed, step)
             mixed = inputs.noise_amplitude * noise + previous
             with torch.no_grad():
                 fake = state.generator(mixed, previous)
             d_losses = discriminator_step(state, inputs.real, fake)
 
-        for _ in range(settings.generator_steps):
-            g_losses = generator_step(state, inputs, mixed, previous)
+        for step in range(settings.generator_steps):
+            g_losses = generator_step(state, inputs, mixed, previous, step)
 
         return EpochResult(torch.stack([*d_losses, *g_losses]), fake)
 
@@ -54,9 +54,9 @@ def discriminator_step(state: LevelState, real: Tensor, fake: Tensor) -> tuple[T
 
 
 def generator_step(
-    state: LevelState, inputs: LevelInputs, mixed: Tensor, previous: Tensor
+    state: LevelState, inputs: LevelInputs, mixed: Tensor, previous: Tensor, step: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """One Adam step on -mean D(fake) + reconstruction loss; returns the two terms.
+    """One Adam step on -mean D(fake) + reconstruction loss; returns the two terms. `step` counts from 0.
 
     The fake is regenerated from the last D step's inputs, because the generator has moved since. BatchNorm's
     statistics have already seen it in the D step and must not see it again.
@@ -64,7 +64,8 @@ def generator_step(
     with frozen_statistics(state.generator):
         fake = state.generator(mixed, previous)
     adversarial = -state.discriminator(fake).mean()
-    reconstruction = reconstruction_loss(reconstruct(state, inputs), inputs.real)
+    reconstructed = reconstruct(state, inputs, inputs.reconstruction_input_of(step))
+    reconstruction = reconstruction_loss(reconstructed, inputs.real)
     _descend(state.generator_adam, adversarial + reconstruction, state.generator)
     return adversarial.detach(), reconstruction.detach()
 

@@ -33,19 +33,33 @@ STOPS = {
     "small_rec_loss": StopRule("small_rec_loss", after=1, below=33.4),
     "dont_train": StopRule("dont_train"),
 }
+IDEAS = {
+    "mixed": (LevelFeed("mixed"), StopRule()),
+    "mixed, two real steps": (LevelFeed("mixed", adversarial_upsample="sr", real_steps=2), StopRule()),
+    "mixed_rec": (LevelFeed(reconstruction="mixed_rec"), StopRule()),
+    "sr_noise": (LevelFeed(adversarial_upsample="sr_noise"), StopRule()),
+    "sr_noise, real image": (LevelFeed("real_train", "rec", "sr_noise", "sr_noise"), StopRule()),
+    "plateau": (LevelFeed(), StopRule("plateau", after=1, window=1, gain=0.02)),
+    "plateau_anneal": (LevelFeed(), StopRule("plateau_anneal", after=1, window=1, gain=0.9, anneal=1)),
+    "learned": (LevelFeed("rand", "rec", "learned", "learned"), StopRule()),
+    "learned, mixed": (LevelFeed("mixed", "mixed_rec", "learned", "sr"), StopRule()),
+}
+"""What the study left open, each by itself or with one of the study's own switches."""
 
 Losses = list[list[list[float]]]
 """By level, epoch and name of the loss."""
 
 
 def cases() -> Iterator[tuple[str, LevelFeed, StopRule]]:
-    """Every feed with every stop rule, named."""
+    """Every feed of the study with every stop rule of it, and each idea it left open; named."""
     adversarial: tuple[AdversarialMode, ...] = ("rand", "real_train")
     reconstruction: tuple[ReconstructionMode, ...] = ("rec", "real_train_rec")
     upsample: tuple[UpsampleType, ...] = ("regular", "sr")
     feeds = itertools.product(adversarial, reconstruction, upsample, upsample)
     for feed, stop in itertools.product(feeds, STOPS):
         yield " ".join((*feed, stop)), LevelFeed(*feed), STOPS[stop]
+    for name, (fed, rule) in IDEAS.items():
+        yield name, fed, rule
 
 
 def train(feed: LevelFeed, stop: StopRule, engine: Engine) -> Losses:

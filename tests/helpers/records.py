@@ -225,7 +225,7 @@ def _write_level(
 ) -> str:
     """Record a level, and return its key; experiments that feed it alike share it."""
     last = level == geometry.last
-    lower, own = experiment.feed(last=False), experiment.feed(last=last).effective_at(level)
+    lower, own = experiment.feed(last=False), experiment.feed_at(level, geometry.last)
     decides = (image.id, seed, level, own, lower if level > 1 else None, experiment.stop, profile.id)
     key = _digest(repr(decides))[:24]
     if (results.folder / f"levels/{key}.json").exists():

@@ -67,13 +67,28 @@ def _settings(experiment: Experiment) -> dict[str, str]:
     untrained = experiment.stop.rule == "dont_train"
     settings: dict[str, str] = {"stop rule": experiment.stop.rule}
     for name, which, kind in _SWITCH_COLUMNS:
-        settings[f"{which} {kind}, lower levels"] = _DOES_NOT_MATTER if untrained else lower[name]
+        start = getattr(experiment.upsample, which).start if kind == "upsampling" else None
+        value = lower[name] if start is None else f"{lower[name]} from {start}"
+        settings[f"{which} {kind}, lower levels"] = _DOES_NOT_MATTER if untrained else value
         settings[f"{which} {kind}, last level"] = last[name]
-    return settings
+    return {**settings, "super-resolution": experiment.super_resolution.generators}
 
 
-Change = Literal["stop", "real", "sr"]
-"""What an experiment may change: when a level stops, what a level is fed, how that is enlarged."""
+Change = Literal["stop", "real", "mixed", "sr", "noise", "learned", "regional"]
+"""What an experiment may change: when a level stops, what a level is fed, how that is enlarged, and whose
+generators super-resolve.
+"""
+
+_CHANGES: Mapping[str, set[Change]] = {
+    "real_train": {"real"},
+    "real_train_rec": {"real"},
+    "mixed": {"mixed"},
+    "mixed_rec": {"mixed"},
+    "sr": {"sr"},
+    "sr_noise": {"sr", "noise"},
+    "learned": {"learned"},
+}
+"""By value of a switch."""
 
 
 def changes_of(experiments: Iterable[ExperimentData]) -> tuple[Change, ...]:
@@ -83,9 +98,9 @@ def changes_of(experiments: Iterable[ExperimentData]) -> tuple[Change, ...]:
         switches = {
             value for last in (False, True) for value in vars(data.experiment.feed(last=last)).values()
         }
-        found |= {"real"} if switches & {"real_train", "real_train_rec"} else set()
-        found |= {"sr"} if "sr" in switches else set()
+        found.update(*(_CHANGES.get(switch, ()) for switch in switches))
         found |= {"stop"} if data.experiment.stop.rule != "none" else set()
+        found |= {"regional"} if data.experiment.super_resolution.as_settings else set()
     return tuple(change for change in get_args(Change) if change in found)
 
 

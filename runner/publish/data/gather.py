@@ -289,7 +289,7 @@ class _Gathering:
                     if level is None or key in seen:
                         continue
                     seen.add(key)
-                    feed = experiment.feed(last=level.level == len(run.levels) - 1).effective_at(level.level)
+                    feed = experiment.feed_at(level.level, len(run.levels) - 1)
                     size = (level.level, level.width, level.height, level.base_width, level.epochs_done)
                     work = (*size, machine_of(level), feed.adversarial, feed.adversarial_upsample)
                     yield work, processor_seconds(level) or level.seconds
