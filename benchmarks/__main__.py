@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 import click
 
-from benchmarks import jobs, sharing, site, superres, training
+from benchmarks import jobs, scheduling, sharing, site, superres, training
 
 BENCHMARKS: dict[str, Callable[[bool], None]] = {
     "training": training.run,
     "superres": superres.run,
     "sharing": sharing.run,
     "jobs": jobs.run,
+    "scheduling": scheduling.run,
     "site": site.run,
 }
 

@@ -124,10 +124,11 @@ class Execution:
         levels = {str(self.plan.levels[key].level): dict(self.plan.levels[key].fields) for key in run.levels}
         self.store.write_note(note_name(self.plan, run), {"failure": reason, "levels": levels})
 
-    def carry_out(self, run: Run) -> str | None:
-        """Get a run's levels and pictures into the store; the reason if that fails."""
+    def carry_out(self) -> dict[str, str]:
+        """Get levels and pictures of all runs into the store, and record nothing; reasons of failed runs."""
         with self._working():
-            return self._finish(run)
+            reasons = {self.plan.label(run): self._finish(run) for run in self.plan.runs}
+        return {label: reason for label, reason in reasons.items() if reason is not None}
 
     @contextmanager
     def _working(self) -> Iterator[None]:

@@ -66,9 +66,9 @@ def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, ou
     place = Resources(chosen, choose_engine("auto", chosen))
     with showing_progress() as progress, interruptible(progress.say) as interrupt:
         execution = Execution(plan, {image.id: image}, store, place, progress, interrupt=interrupt)
-        reason = execution.carry_out(run)
-    if reason is not None:
-        raise UserError(reason, where=str(run))
+        failures = execution.carry_out()
+    if failures:
+        raise UserError(next(iter(failures.values())), where=str(run))
     return save_picture(stored_picture(store, run.output.key), output)
 
 
