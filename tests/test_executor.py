@@ -10,7 +10,7 @@ import torch
 
 from helpers.lab import Lab
 from runner.execution.status import pending_levels, run_states
-from runner.store.store import HISTORY, WEIGHTS
+from runner.store.store import HISTORY, WEIGHTS, Store
 from singan.errors import UserError
 from singan.level import train_level
 
@@ -183,3 +183,16 @@ def test_a_run_that_failed_and_now_works_is_recorded_as_done(
         assert lab.run().done == 0
     assert lab.run().done == 6
     assert {run.status for run in lab.results.runs()} == {"done"}
+
+
+def test_a_record_made_elsewhere_counts_as_done_until_the_study_changes(lab: Lab, tmp_path: Path) -> None:
+    lab.run()
+    elsewhere, records = Store(tmp_path / "another"), list(lab.results.runs())
+    plan = lab.tiny.plan()
+    assert {state.state for state in run_states(plan, elsewhere)} == {"missing"}
+    states = list(run_states(plan, elsewhere, records))
+    assert {state.state for state in states} == {"done"}
+    assert states[0].why == "recorded; this store has 0 of 3 levels"
+    lab.tiny.edit('reconstruction = { last = "real_train_rec" }', "")
+    changed = {str(state.run): state.state for state in run_states(lab.tiny.plan(), elsewhere, records)}
+    assert [run for run, state in changed.items() if state == "missing"] == ["real on dots"]

@@ -7,19 +7,25 @@ from typing import Any, get_args
 
 import click
 
-from runner.commands.options import run_choices, tell_stand_in
+from runner.commands.options import results_option, run_choices, tell_stand_in
 
 
 @click.command()
 @run_choices
-def status(store: Path, **choices: Any) -> None:
-    """Show which runs are done here, only imported, failed or missing, and why."""
+@results_option
+def status(store: Path, results: Path, **choices: Any) -> None:
+    """Show which runs are done, only imported, failed or missing, and why.
+
+    Done is what the store or the record has; a run of which only the record is there would be trained anew.
+    """
     from runner.execution.status import State, run_states
     from runner.planning.request import Request
+    from runner.record.schema import Results
     from runner.store.store import Store
 
     plan = Request(**choices, say=tell_stand_in).plan()
-    states = list(run_states(plan, Store(store)))
+    records = list(Results(results, plan.profile.id).runs())
+    states = list(run_states(plan, Store(store), records))
     width = max(len(plan.label(state.run)) for state in states)
     for state in states:
         click.echo(f"{state.state:10}{plan.label(state.run):{width}}  {state.why}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from runner.planning.plan import LevelTraining, Plan, Run, imported_note_name, note_name, why_changed
+from runner.record.schema import RunRecord, factor_name
 from runner.store.store import Note, Store
 
 State = Literal["done", "imported", "failed", "missing"]
@@ -51,16 +52,22 @@ class RunState:
     why: str
 
 
-def run_states(plan: Plan, store: Store) -> Iterator[RunState]:
-    """State of every run."""
+def run_states(plan: Plan, store: Store, records: Sequence[RunRecord] = ()) -> Iterator[RunState]:
+    """State of every run, by what the store has, or else by its record: that may have been made elsewhere."""
+    recorded = {(one.experiment, one.image, one.factor, one.seed, one.levels) for one in _done(records)}
+    imported = {(one.experiment, one.image, one.factor) for one in records if one.imported_from is not None}
     for run in plan.runs:
+        name = (run.experiment.id, run.image, factor_name(run.factor))
         missing = [plan.levels[key] for key in run.levels if store.find("levels", key) is None]
         note = store.read_note(note_name(plan, run))
         if not missing and store.find("outputs", run.output.key) is not None:
             yield RunState(run, "done", f"{len(run.levels)} levels, super-resolved")
+        elif (*name, run.seed, run.levels) in recorded:
+            have = len(run.levels) - len(missing)
+            yield RunState(run, "done", f"recorded; this store has {have} of {len(run.levels)} levels")
         elif note is not None and note["failure"] and missing and _was_the_same(note, missing[0]):
             yield RunState(run, "failed", note["failure"])
-        elif store.has_note_beginning(imported_note_name(plan, run)):
+        elif store.has_note_beginning(imported_note_name(plan, run)) or name in imported:
             have = len(run.levels) - len(missing)
             yield RunState(
                 run, "imported", f"trained elsewhere; {have} of {len(run.levels)} levels trained here"
@@ -70,6 +77,11 @@ def run_states(plan: Plan, store: Store) -> Iterator[RunState]:
             yield RunState(run, "missing", f"levels {levels}: {_reason(plan, missing[0], store)}")
         else:
             yield RunState(run, "missing", "not super-resolved yet")
+
+
+def _done(records: Iterable[RunRecord]) -> Iterator[RunRecord]:
+    """Records of runs that were trained by this program, and not in vain."""
+    return (one for one in records if one.status == "done" and one.imported_from is None)
 
 
 def _was_the_same(note: Note, task: LevelTraining) -> bool:
