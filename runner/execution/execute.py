@@ -37,7 +37,8 @@ from runner.progress import Progress, duration
 from runner.record.measure import Measuring
 from runner.record.schema import Results
 from runner.record.write import record_failure, record_image, record_profile, record_run
-from runner.store.store import MAX_REPAIRS, DamagedError, HeldKey, Store
+from runner.store.locks import HeldKey
+from runner.store.store import MAX_REPAIRS, DamagedError, Store
 from singan.errors import UserError
 from singan.level import InterruptedTrainingError
 

@@ -15,21 +15,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
-import platform
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
 from runner.files import check_writable, read_file, write_atomically
+from runner.store.locks import HeldKey, Locks, WhileWaiting
 from runner.store.provenance import Provenance
 from singan.errors import UserError
 
@@ -43,17 +40,11 @@ PICTURE = "picture.webp"
 
 _DIGEST_bytes = 32
 
-_MOMENT_s = 0.5
-"""How long to wait for a lock before looking whether there is still reason to."""
-
 MAX_REPAIRS = 20
 """Damaged entries set aside and made again before giving up: a dying disk must not loop."""
 
 _MOST_RIVALS = 20
 """Times that another process may be faster to put an entry in its place."""
-
-WhileWaiting = Callable[[str], None]
-"""Called with who holds what is waited for."""
 
 
 class StoredFile(BaseModel):
@@ -122,20 +113,6 @@ class DamagedError(UserError):
         super().__init__(reason, where=str(path / name))
 
 
-@dataclass(frozen=True)
-class HeldKey:
-    """A key that this process works on, until it releases it."""
-
-    lock: FileLock
-    holder: Path
-
-    def release(self) -> None:
-        """Let others have the key."""
-        with suppress(OSError):  # what matters is the lock, and the store may have gone
-            self.holder.unlink(missing_ok=True)
-        self.lock.release()
-
-
 class Store:
     """A store folder; created when first written to.
 
@@ -144,6 +121,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._locks = Locks(root / "locks")
         version = root / "format"
         if version.is_file():
             found = version.read_text(encoding="utf-8", errors="replace").strip()
@@ -167,7 +145,7 @@ class Store:
         """Make sure the folder exists and can be written, before hours of work depend on it."""
         check_writable(self.root)
         write_atomically(self.root / "format", f"{FORMAT}\n".encode())
-        self._check_locks()
+        self._locks.check()
 
     def _check_there(self) -> None:
         """Refuse to write once the store has gone: where a disk was taken away no half store must begin."""
@@ -274,55 +252,18 @@ class Store:
         While it waits, `while_waiting` is called again and again with who holds the key; what it raises ends
         the waiting.
         """
-        while (held := self.try_lock(key, _MOMENT_s)) is None:
-            if while_waiting is not None:
-                while_waiting(self.holder_of(key))
-        try:
+        self._check_there()
+        with self._locks.held(key, while_waiting):
             yield
-        finally:
-            held.release()
 
-    def try_lock(self, key: str, patience_s: float = 0.0) -> HeldKey | None:
+    def try_lock(self, key: str) -> HeldKey | None:
         """Hold a key from now on, or None while another process does; raises `UserError` where nobody can."""
         self._check_there()
-        path = self._lock(key)
-        lock = FileLock(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not _acquired(lock, patience_s):
-                return None
-            write_atomically(_holder(path), f"process {os.getpid()} on {platform.node()}".encode())
-        except OSError as error:
-            lock.release()
-            raise UserError(f"cannot be locked: {error.strerror or error}", where=str(path)) from None
-        return HeldKey(lock, _holder(path))
+        return self._locks.take(key)
 
     def holder_of(self, key: str) -> str:
         """Who holds a key, as far as its holder has said."""
-        try:
-            told = _holder(self._lock(key)).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            told = ""
-        return told[:200] or "another process"
-
-    def _lock(self, key: str) -> Path:
-        return self.root / "locks" / f"{key}.lock"
-
-    def _check_locks(self) -> None:
-        """Refuse a file system whose locks nobody can get: waiting for one would never end."""
-        path = self.root / "locks" / f".try-{os.getpid()}-{threading.get_ident()}.lock"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not _acquired(probe := FileLock(path), _MOMENT_s):
-                raise OSError("a lock that nobody holds is not to be had")
-            probe.release()
-            path.unlink(missing_ok=True)
-        except (OSError, NotImplementedError) as error:
-            raise UserError(
-                f"files cannot be locked there: {error}",
-                where=str(self.root),
-                right="name a --store on another file system",
-            ) from None
+        return self._locks.holder_of(key)
 
     def write_note(self, name: str, note: Mapping[str, Any]) -> None:
         """Keep what a run last was."""
@@ -343,20 +284,6 @@ class Store:
         except (OSError, ValidationError):
             return None
         return Note(failure=note.failure, levels=note.levels)
-
-
-def _acquired(lock: FileLock, patience_s: float) -> bool:
-    """Get a lock in that time, or not; raises `OSError` where it cannot be had at all."""
-    try:
-        lock.acquire(timeout=patience_s)
-    except Timeout:
-        return False
-    return True
-
-
-def _holder(lock: Path) -> Path:
-    """The file that says who holds a lock."""
-    return lock.with_suffix(".holder")
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:
