@@ -14,14 +14,6 @@ UNKNOWN = "\N{EN DASH}"
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-_SHOWN = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
-    0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0xFDD0, 0xFDF0)], 0xFFFD),
-    **{plane + code: 0xFFFD for plane in range(0, 0x110000, 0x10000) for code in (0xFFFE, 0xFFFF)},
-}
-"""Characters that no page may hold, and what is seen instead: pictures of them, or the replacement sign."""
-
 _SWITCHES = {
     "adversarial": (
         "adversarial input: real image",
@@ -40,14 +32,6 @@ _SWITCHES = {
         "the reconstruction input is enlarged by super-resolution, not by plain resizing",
     ),
 }
-
-
-def harmless(text: str) -> str:
-    """Text with something to see in place of each character that a terminal obeys or a page may not hold.
-
-    Names of files and titles may have any: BEL, ESC, half of a surrogate pair.
-    """
-    return text.translate(_SHOWN)
 
 
 @dataclass(frozen=True)
