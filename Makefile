@@ -31,7 +31,7 @@ test: lint  ## everything that must hold
 # how many there are of all kinds together: make fuzz SINGAN_FUZZ_CASES=100000.
 SINGAN_FUZZ_CASES ?= 10000
 fuzz: $(INSTALLED)  ## spoilt studies, records, pictures, stores and commands: refused in one line, or they work
-	SINGAN_FUZZ_CASES=$(SINGAN_FUZZ_CASES) $(BIN)/pytest tests/test_fuzz.py
+	SINGAN_FUZZ_CASES=$(SINGAN_FUZZ_CASES) $(BIN)/pytest tests/test_fuzz.py tests/test_fuzz_places.py
 
 coverage: $(INSTALLED)  ## lines and branches the tests reach, in subprocesses too; every file needs 90 %
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json

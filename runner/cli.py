@@ -24,7 +24,7 @@ from runner.commands.status import status
 from runner.commands.store import store
 from runner.commands.super_resolve import super_resolve
 from runner.execution.interrupt import TimeLimitReachedError
-from runner.streams import settle_streams, wants_colour
+from runner.streams import harmless, settle_streams, wants_colour
 from singan import __version__
 from singan.errors import UserError
 
@@ -85,5 +85,5 @@ def _end_stopped(error: BaseException) -> NoReturn:
 
 def _end(why: str, status: int = exit_status.USAGE) -> NoReturn:
     """Leave with one line, whatever names are quoted in it."""
-    click.echo(f"singan: {' '.join(why.split())}", err=True)
+    click.echo(f"singan: {harmless(' '.join(why.split()))}", err=True)
     sys.exit(status)

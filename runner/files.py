@@ -10,6 +10,16 @@ from pathlib import Path
 
 from singan.errors import UserError
 
+LFS_POINTER = b"version https://git-lfs.github.com/"
+"""How a file begins that Git LFS has not fetched yet."""
+
+_LITTER = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file of this name is what file managers and offices put beside people's files."""
+    return name.lower() in _LITTER or name.startswith(("._", "~$", ".~lock."))
+
 
 def check_writable(folder: Path) -> None:
     """Refuse a folder that could not be written to, without creating it; raises `UserError`."""

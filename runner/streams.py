@@ -8,6 +8,14 @@ import sys
 
 import click
 
+_SHOWN = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
+    0x7F: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0xFDD0, 0xFDF0)], 0xFFFD),
+    **{plane + code: 0xFFFD for plane in range(0, 0x110000, 0x10000) for code in (0xFFFE, 0xFFFF)},
+}
+"""Characters that a terminal obeys or a page may not hold, and what is seen instead of them."""
+
 
 def settle_streams() -> None:
     """Make standard streams safe to write any text to, whatever was done to them."""
@@ -22,9 +30,17 @@ def settle_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def harmless(text: str) -> str:
+    """Text with something to see in place of each character that a terminal obeys or a page may not hold.
+
+    Names of files and titles may have any: BEL, ESC, half of a surrogate pair.
+    """
+    return text.translate(_SHOWN)
+
+
 def tell(line: str) -> None:
     """A notice for whoever runs a command, where errors go: standard output is for what was asked for."""
-    click.echo(f"note: {line}", err=True)
+    click.echo(f"note: {harmless(line)}", err=True)
 
 
 def wants_colour() -> bool | None:

@@ -73,13 +73,14 @@ def sr_steps(factor: float) -> int:
     smallest = 2 ** (1 / 6)
     valid = f"give a factor of at least {math.ceil(smallest * 100) / 100} and at most {MAX_FACTOR:g}"
     if not math.isfinite(factor) or factor <= 1:
-        raise UserError(f"factor {factor:g} does not enlarge the picture", right=valid)
+        raise UserError(f"factor {factor_text(factor)} does not enlarge the picture", right=valid)
     if factor > MAX_FACTOR:
-        raise UserError(f"factor {factor:g} is too large", right=valid)
+        raise UserError(f"factor {factor_text(factor)} is too large", right=valid)
     steps = round(3 * math.log2(factor))
     if steps < 1:
         raise UserError(
-            f"factor {factor:g} is less than half a super-resolution step (2^(1/3) each)", right=valid
+            f"factor {factor_text(factor)} is less than half a super-resolution step (2^(1/3) each)",
+            right=valid,
         )
     return steps
 

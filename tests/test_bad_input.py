@@ -187,7 +187,7 @@ BAD_FACTORS = {
     "-2": "factor -2 does not enlarge the picture",
     "nan": "factor nan does not enlarge the picture",
     "inf": "factor inf does not enlarge the picture",
-    "1e9": "factor 1e+09 is too large",
+    "1e9": "factor 1000000000 is too large",
     "16.01": "factor 16.01 is too large",
     "1.1": "factor 1.1 is less than half a super-resolution step",
 }

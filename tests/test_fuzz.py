@@ -16,7 +16,6 @@ import sys
 import tempfile
 import tomllib
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
@@ -27,9 +26,10 @@ import click
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.fuzzing import FUZZ_CASES, REFUSED, TRIED, cases, counts
 from helpers.lab import Lab
 from helpers.mutations import ODD_TEXT, as_toml, spoilt_bytes, spoilt_text, spoilt_tree
 from helpers.pictures import noise
@@ -53,41 +53,6 @@ SHIPPED = Path(__file__).parents[1] / "experiments.toml"
 
 pytestmark = pytest.mark.slow
 
-FUZZ_CASES = int(os.environ.get("SINGAN_FUZZ_CASES", "0"))
-"""How many cases to try in all; 0 for the suite's few."""
-
-PER_10_000 = {
-    "study text": 1500,
-    "study bytes": 300,
-    "study values": 2000,
-    "record values": 1500,
-    "record files": 500,
-    "pictures": 1500,
-    "folders": 500,
-    "store": 900,
-    "runs on a spoilt store": 300,
-    "commands": 1000,
-}
-"""Of 10,000 cases, how many are spent on what."""
-
-_SUITE_SHARE = 0.025
-
-TRIED: Counter[str] = Counter()
-REFUSED: Counter[str] = Counter()
-"""Cases by target; a target that refuses them all, or none, tries too little."""
-
-
-def cases(target: str) -> settings:
-    """Settings for a target; as many cases as its share."""
-    wanted = PER_10_000[target] * (FUZZ_CASES / 10_000 if FUZZ_CASES else _SUITE_SHARE)
-    return settings(
-        max_examples=max(1, round(wanted)),
-        derandomize=not FUZZ_CASES,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
 
 @pytest.fixture(scope="module", autouse=True)
 def told(request: pytest.FixtureRequest) -> Iterator[None]:
@@ -96,8 +61,7 @@ def told(request: pytest.FixtureRequest) -> Iterator[None]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     if FUZZ_CASES and capture is not None:
         with capture.global_and_fixture_disabled():
-            counts = [f"{n:6} cases of {target}, {REFUSED[target]} refused" for target, n in TRIED.items()]
-            sys.stdout.write("\n".join(["", *counts, f"{TRIED.total():6} cases in all", ""]))
+            sys.stdout.write(counts())
 
 
 def works_or_is_refused(target: str, action: Callable[[], Any]) -> Any:
@@ -614,7 +578,10 @@ def test_a_command_of_odd_arguments_works_or_is_refused(
         assert status in {0, exit_status.FAILED, exit_status.USAGE}
         REFUSED["commands"] += status == exit_status.USAGE
         if status == exit_status.USAGE and not said.startswith("Usage: "):
-            assert len([line for line in said.splitlines() if not line.startswith("STAND-IN: ")]) == 1
+            assert (
+                len([line for line in said.splitlines() if not line.startswith(("STAND-IN: ", "note: "))])
+                == 1
+            )
             assert "singan: " in said
     finally:
         kept.put_back()

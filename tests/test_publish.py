@@ -16,7 +16,7 @@ import pytest
 from helpers.records import Synthetic, small_study, write_results
 from runner.publish.audit.audit import audit
 from runner.publish.site import SiteReport, build_site
-from runner.publish.words import harmless
+from runner.streams import harmless
 from runner.study.load import load_study
 from runner.study.schema import Study
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.shell import SINGAN, STUDY, TINY
+from helpers.shell import SINGAN, STUDY, TINY, Shell
 from helpers.tiny_study import TinyStudy
 
 RUN = ("run", *TINY, "--experiment", "original", "--image", "stripes", "--engine", "plain")
@@ -117,3 +117,25 @@ def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], c
     os.close(terminal)
     assert b"STAND-IN: a photograph" in told
     assert (b"\x1b[" in told) == coloured
+
+
+def test_no_title_or_name_tells_a_terminal_what_to_do(singan: Shell, tiny_study: TinyStudy) -> None:
+    tiny_study.edit('title = "Original"', r'title = "\u001b[31mred\u0007"')
+    tiny_study.edit('title = "dots"', r'title = "\u001b]0;window\u0007"')
+    status, out, _ = singan("list", *STUDY)
+    assert status == 0
+    assert "\u241b[31mred\u2407" in out
+    for arguments in (("list", "--\x1b[31m"), ("run", *STUDY, "--profile", "\x1b[31m")):
+        status, _, err = singan(*arguments)
+        assert status == 2
+        (line,) = err.splitlines()
+        assert line.isprintable()
+
+
+def test_a_home_that_cannot_be_written_gives_no_advice(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no folder: nobody can write into it, not even root")
+    environment = {**os.environ, "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""}
+    environment.pop("MPLCONFIGDIR", None)
+    code = "import runner.publish.content.charts"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert done.stderr == b""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from runner.shipped import default_study
+from runner.streams import harmless
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -158,4 +159,4 @@ def run_choices(command: Command) -> Command:
 
 def tell_stand_in(line: str) -> None:
     """Tell, where errors go, of a picture that another stands in for."""
-    click.secho(f"STAND-IN: {line}", fg="yellow", err=True)
+    click.secho(f"STAND-IN: {harmless(line)}", fg="yellow", err=True)

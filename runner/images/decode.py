@@ -16,6 +16,7 @@ import PIL.Image
 import PIL.ImageFile
 import PIL.ImageOps
 
+from runner.files import LFS_POINTER
 from runner.images.avif_items import bare_avifs
 from runner.images.colour import in_srgb
 from runner.images.png_chunks import bare_pngs
@@ -91,6 +92,10 @@ def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: b
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
         raise UserError("has too many pixels to be read safely", where=str(path)) from None
     except PIL.UnidentifiedImageError:
+        if isinstance(file, Path) and _is_lfs_pointer(file):
+            raise UserError(
+                "is a Git LFS pointer, not yet the picture", where=str(path), right="git lfs pull fetches it"
+            ) from None
         raise UserError(
             "is no picture", where=str(path), right="give a PNG, JPEG, WebP or the like"
         ) from None
@@ -98,6 +103,11 @@ def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: b
         if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
+
+
+def _is_lfs_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def _upright(picture: PIL.Image.Image, note: Note) -> PIL.Image.Image:

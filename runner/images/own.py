@@ -42,7 +42,7 @@ def load_folder(folder: Path, say: Callable[[str], None] = tell) -> dict[str, Lo
         raise UserError(f"cannot be read: {error.strerror}", where=str(folder)) from None
     loaded: dict[str, LoadedImage] = {}
     for path in paths:
-        if path.suffix.lower() in picture_suffixes() and not path.name.startswith("."):
+        if path.suffix.lower() in picture_suffixes() and not path.name.startswith((".", "~$")):
             image = load_own(path, say)
             if image.id in loaded:
                 raise UserError(

@@ -22,6 +22,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from runner.files import is_litter
 from runner.official.tensor_files import (
     checked,
     is_integer,
@@ -271,7 +272,7 @@ def _claim(folder: Path) -> None:
     """Make sure the folder exists and is empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if not all(is_litter(path.name) for path in folder.iterdir()):
             raise refusal(folder, "is not empty", right="name an empty or a new folder")
     except OSError as error:
         raise refusal(folder, f"cannot be written: {error.strerror}") from None

@@ -18,7 +18,7 @@ from runner.publish.output.downloads import downloads
 from runner.publish.output.folder import SiteFolder, site_folder
 from runner.publish.output.pictures import all_thumbnails, copy_pictures
 from runner.publish.output.render import Renderer, static_files
-from runner.publish.words import harmless
+from runner.streams import harmless
 from runner.study.schema import Study
 
 

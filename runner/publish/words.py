@@ -15,14 +15,6 @@ UNKNOWN = "\N{EN DASH}"
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-_SHOWN = {
-    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
-    0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0xFDD0, 0xFDF0)], 0xFFFD),
-    **{plane + code: 0xFFFD for plane in range(0, 0x110000, 0x10000) for code in (0xFFFE, 0xFFFF)},
-}
-"""Characters that no page may hold, and what is seen instead: pictures of them, or the replacement sign."""
-
 _UPSAMPLES = {
     "sr": ("SR upsampling", "is enlarged by super-resolution, not by plain resizing"),
     "sr_noise": ("SR upsampling, then noise", "is enlarged by super-resolution, and noise is added again"),
@@ -60,14 +52,6 @@ _SWITCHES = {
     },
 }
 """By switch and value that the original does not have: in brief, and as the end of a sentence."""
-
-
-def harmless(text: str) -> str:
-    """Text with something to see in place of each character that a terminal obeys or a page may not hold.
-
-    Names of files and titles may have any: BEL, ESC, half of a surrogate pair.
-    """
-    return text.translate(_SHOWN)
 
 
 @dataclass(frozen=True)

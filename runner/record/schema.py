@@ -13,6 +13,7 @@ never imports torch: the site is rendered from here.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
-from runner.files import read_file, write_atomically
+from runner.files import LFS_POINTER, read_file, write_atomically
 from runner.quantities import Count, LevelIndex, Minutes, Positive, Seconds, Side
 from runner.store.provenance import Provenance
 from singan.errors import UserError
@@ -323,7 +324,7 @@ def _is_hidden(name: Path) -> bool:
 def _refuse_newer(path: Path) -> None:
     """Refuse a record that a later version of this program wrote; what is no record at all is not meant."""
     try:
-        whole = json.loads(read_file(path))
+        whole = json.loads(_text(path))
     except (OSError, ValueError, RecursionError):
         return
     version = whole.get("version") if isinstance(whole, dict) else None
@@ -335,13 +336,23 @@ def _refuse_newer(path: Path) -> None:
         )
 
 
+def _text(path: Path) -> bytes:
+    """Contents of a record, without the mark that some editors put before them. Raises `OSError`."""
+    return read_file(path).removeprefix(codecs.BOM_UTF8)
+
+
 def _read(path: Path, kind: type[RecordType]) -> RecordType:
     try:
-        return kind.model_validate_json(read_file(path))
+        text = _text(path)
+        return kind.model_validate_json(text)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except ValidationError as error:
         _refuse_newer(path)
+        if text.startswith(LFS_POINTER):
+            raise UserError(
+                "is a Git LFS pointer, not yet the record", where=str(path), right="git lfs pull fetches it"
+            ) from None
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "it"
         raise UserError(

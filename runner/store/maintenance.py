@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from runner.files import is_litter
 from runner.planning.plan import digest
 from runner.store.store import KINDS, DamagedError, Entry, Kind, Store
 from singan.errors import UserError
@@ -42,6 +43,8 @@ def verify(store: Store) -> Verified:
         else:
             whole += 1
     for path in _files(store.root / "partial"):
+        if is_litter(path.name):
+            continue
         try:
             store.read_partial(path.name)
         except DamagedError as error:
@@ -98,7 +101,11 @@ def _refuse_no_store(store: Store) -> None:
 
 def _entries(store: Store) -> Iterator[tuple[Kind, Path]]:
     for kind in KINDS:
-        yield from ((kind, path) for path in _files(store.root / kind) if not path.name.startswith("."))
+        yield from (
+            (kind, path)
+            for path in _files(store.root / kind)
+            if not path.name.startswith(".") and not is_litter(path.name)
+        )
 
 
 def _files(folder: Path) -> list[Path]:

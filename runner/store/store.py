@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, Field, ValidationError
 
-from runner.files import check_writable, read_file, write_atomically
+from runner.files import check_writable, is_litter, read_file, write_atomically
 from runner.store.locks import HeldKey, Locks, WhileWaiting
 from runner.store.provenance import Provenance
 from singan.errors import UserError
@@ -138,7 +138,8 @@ class Store:
 
     def _holds_something_else(self) -> bool:
         """Whether the folder is in use, but not by a store; another process may be just making one of it."""
-        others = [path for path in self.root.iterdir() if not path.name.startswith(".format.")]
+        names = [path.name for path in self.root.iterdir()]
+        others = [name for name in names if not name.startswith(".format.") and not is_litter(name)]
         return bool(others) and not (self.root / "format").is_file()
 
     def prepare(self) -> None:

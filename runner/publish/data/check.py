@@ -8,13 +8,10 @@ from pathlib import Path
 
 import PIL.Image
 
-from runner.files import read_file
+from runner.files import LFS_POINTER, read_file
 from runner.publish.data.model import PictureFile, Slot
 from runner.record.schema import Picture, Results
 from singan.errors import UserError
-
-_LFS_POINTER = b"version https://git-lfs.github.com/"
-"""How a file begins that Git LFS has not fetched yet."""
 
 _SUFFIXES = {"WEBP": ".webp", "PNG": ".png"}
 
@@ -56,7 +53,7 @@ class Inspector:
 
 
 def _checked(path: Path, data: bytes, picture: Picture) -> PictureFile | str:
-    if data.startswith(_LFS_POINTER):
+    if data.startswith(LFS_POINTER):
         return f"picture not fetched (a Git LFS pointer; git lfs pull fetches it): {picture.file}"
     try:
         with warnings.catch_warnings():

@@ -29,7 +29,7 @@ from runner.publish.data.timing import (
     processor_seconds,
     trained,
 )
-from runner.publish.words import differences, harmless, machine_words
+from runner.publish.words import differences, machine_words
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
@@ -42,6 +42,7 @@ from runner.record.schema import (
     read_published,
 )
 from runner.store.provenance import Provenance
+from runner.streams import harmless
 from runner.study.published import Published
 from runner.study.schema import Dimensions, Experiment, Image, Study
 from singan.geometry import Size

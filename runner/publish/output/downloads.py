@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.data.model import Cell, Run, SiteData
-from runner.publish.words import harmless
+from runner.streams import harmless
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from runner.files import is_litter
 from runner.publish.output.manifest import EMPTY, MARKER, Manifest, read_manifest
 from runner.publish.output.turns import turn
 from singan.errors import UserError
@@ -25,6 +26,10 @@ LOCK = f"{MARKER}.lock"
 
 _NOBODYS = frozenset([STAGING, LOCK, "lost+found"])
 """What may be in a folder that is empty: our own litter, and what a new file system comes with."""
+
+
+def _is_nobodys(name: str) -> bool:
+    return name in _NOBODYS or is_litter(name)
 
 
 @dataclass
@@ -131,7 +136,7 @@ def _old(out: Path) -> _Old:
     if out.exists() and not out.is_dir():
         raise UserError("is a file", where=str(out), right="name a folder for the site")
     built, begun = read_manifest(out / MARKER), read_manifest(out / STAGING / MARKER)
-    is_in_use = out.exists() and any(path.name not in _NOBODYS for path in out.iterdir())
+    is_in_use = out.exists() and any(not _is_nobodys(path.name) for path in out.iterdir())
     if is_in_use and built is None and (begun is None or (out / MARKER).exists()):
         raise UserError(
             "holds files, and is no site written here", where=str(out), right="name a new or empty folder"

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from runner.files import is_litter
 from runner.publish import words
 from runner.publish.content.charts import THEMES
 from runner.publish.content.metrics import interval_words
 from runner.publish.content.pages import Page
 from runner.publish.content.profiles import ProfilePages, profile_links
 from runner.shipped import shipped
+from runner.streams import harmless
 from singan.errors import UserError
 from singan.settings import PUBLISHED_EPOCHS
 
@@ -42,13 +44,13 @@ class Renderer:
         """A template, filled: `home` leads to the pages of its profile, `root` to the site's folder."""
         home, root = page.home, page.home + self._shown.root
         links = profile_links(page, self._shown, self._profiles)
-        return words.harmless(template.render(page=page, home=home, root=root, profiles=links)).encode()
+        return harmless(template.render(page=page, home=home, root=root, profiles=links)).encode()
 
 
 def static_files() -> Iterator[tuple[str, bytes]]:
     """Files every site has as they are: name in the site, content."""
-    folder = TEMPLATES / "static"
-    return ((f"static/{path.name}", path.read_bytes()) for path in sorted(folder.iterdir()))
+    paths = sorted((TEMPLATES / "static").iterdir())
+    return ((f"static/{path.name}", path.read_bytes()) for path in paths if not is_litter(path.name))
 
 
 def _environment() -> Environment:
