@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import textwrap
 import types
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from runner.publish.content.profiles import pages_by_profile
 from runner.publish.data.gather import gather
 from runner.publish.output.render import Renderer
 from runner.study.load import load_study
-from singan import __version__
+from singan import __version__, switches
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -87,8 +88,17 @@ def test_the_experiment_is_one(tmp_path: Path) -> None:
     assert after.experiment[added].feed(last=True).adversarial_upsample == "sr"
 
 
+def test_the_switch_is_the_one_that_was_added() -> None:
+    shown = fenced("python")[0]
+    assert textwrap.indent(shown, "    ") in (ROOT / "singan/switches.py").read_text(encoding="utf-8")
+    at_step = worked_example(switches, 0)["at_step"]
+    feed = switches.LevelFeed("mixed", real_steps=2)
+    assert [at_step(feed, step).adversarial for step in range(3)] == ["real_train", "real_train", "rand"]
+    assert at_step(switches.LevelFeed(), 0) == switches.LevelFeed()
+
+
 def test_the_measure_measures() -> None:
-    place = worked_example(importlib.import_module("runner.metrics.evaluate"), 0)
+    place = worked_example(importlib.import_module("runner.metrics.evaluate"), 1)
     colourfulness = place["colourfulness"]
     grey = np.full((8, 8, 3), 90, np.uint8)
     red, half = grey.copy(), grey.copy()
@@ -98,7 +108,7 @@ def test_the_measure_measures() -> None:
 
 
 def test_the_definition_defines() -> None:
-    definition = worked_example(importlib.import_module("runner.metrics.evaluate"), 1)["COLOURFULNESS"]
+    definition = worked_example(importlib.import_module("runner.metrics.evaluate"), 2)["COLOURFULNESS"]
     assert isinstance(definition, type(DEFINITIONS["blur"]))
     assert definition.title not in {known.title for known in DEFINITIONS.values()}
 
@@ -108,7 +118,7 @@ def test_the_page_shows_what_it_says(tmp_path: Path) -> None:
     write_results(tmp_path, study)
     data = gather(study, tmp_path)
     runs = [cell.run for cell in data.cells if cell.run is not None]
-    made = worked_example(pages, 2)["machines_page"](runs)
+    made = worked_example(pages, 3)["machines_page"](runs)
     assert issubclass(type(made), pages.Page)
     (template,) = fenced("jinja")
     (whole,) = pages_by_profile([data])

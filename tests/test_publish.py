@@ -168,7 +168,7 @@ def test_a_rebuild_encodes_only_what_changed(tmp_path: Path) -> None:
 
 def test_every_expected_page_is_there(troubled: Built) -> None:
     expected = {"index.html", "timing.html", "findings.html", "about.html"}
-    expected |= {f"groups/{name}.html" for name in ("baseline", "real", "up")}
+    expected |= {f"groups/{name}.html" for name in ("baseline", "real", "up", "open")}
     expected |= {f"experiments/{name}.html" for name in ("original", "early-stop", "real-a", "real-b")}
     expected |= {f"images/{name}.html" for name in ("stone-face", "colosseum")}
     assert set(troubled.pages) == expected

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.records import small_study, write_results
 from runner.publish.content.tables import changes_of, switch_table
 from runner.publish.data.model import ExperimentData
+from runner.publish.site import build_site
 from runner.publish.words import differences
 from runner.study.load import load_study
 
@@ -79,3 +81,23 @@ def test_a_rule_of_the_plateau_is_told_with_its_numbers_and_those_of_the_profile
     assert "over 100 epochs (here 5) " in annealing.sentence
     assert "more than 199 of 2000 epochs (here more than 9 of 100) are done" in annealing.sentence
     assert annealing.sentence.endswith("the level ends 10 epochs later.")
+
+
+def test_the_page_of_the_ideas_explains_each_and_draws_what_they_change(tmp_path: Path) -> None:
+    study = small_study(("original", "mix-adv", "sr-noise", "learned-up", "regional"), ("colosseum",))
+    write_results(tmp_path / "results", study)
+    build_site(study, tmp_path / "results", tmp_path / "site")
+    page = " ".join((tmp_path / "site/groups/open.html").read_text(encoding="utf-8").split())
+    for name in ("mix-adv", "sr-noise", "learned-up", "regional"):
+        note = study.experiment[name].note
+        assert note is not None
+        assert " ".join(note.split()) in page
+    for word in (
+        "in some steps the real image",
+        "once more",
+        "learned to enlarge",
+        "in super-resolution also",
+    ):
+        assert word in page
+    others = (tmp_path / "site/groups/baseline.html").read_text(encoding="utf-8")
+    assert "What each is about" not in others
