@@ -240,6 +240,15 @@ class SiteData:
         """Every experiment on every image."""
         return tuple(cell for experiment in self.experiments for cell in experiment.cells)
 
+    def experiment(self, name: str) -> ExperimentData:
+        """An experiment of the study."""
+        return next(each for each in self.experiments if each.experiment.id == name)
+
+    @property
+    def original(self) -> ExperimentData:
+        """The original training."""
+        return self.experiment(self.study.original.id)
+
     def cell(self, experiment: str, image: str) -> Cell:
         """The cell of an experiment and an image of the study."""
         return next(
@@ -251,11 +260,15 @@ class SiteData:
         return sum(cell.state == state for cell in self.cells)
 
     @property
+    def is_faithful(self) -> bool:
+        """Whether the profile is to train as long and as wide as in the paper."""
+        wide = self.profile.base_width >= TrainingSettings().base_width
+        return self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
+
+    @property
     def as_published(self) -> bool:
         """Whether everything was trained as long and as wide as in the paper."""
-        wide = self.profile.base_width >= TrainingSettings().base_width
-        faithful = self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
-        return faithful and not any(run.warning for cell in self.cells for run in cell.runs)
+        return self.is_faithful and not any(run.warning for cell in self.cells for run in cell.runs)
 
     @property
     def imported(self) -> int:

@@ -11,8 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from runner.publish import words
 from runner.publish.content.charts import THEMES
-from runner.publish.content.metrics import interval_words
+from runner.publish.content.glyph import glyph
+from runner.publish.content.metrics import good_word, interval_words
 from runner.publish.content.pages import Page
+from runner.publish.content.verdicts import MUCH, PLAIN
 from runner.publish.data.model import SiteData
 from runner.shipped import shipped
 from singan.errors import UserError
@@ -29,7 +31,12 @@ class Renderer:
     def __init__(self, data: SiteData) -> None:
         self._environment = _environment()
         self._environment.globals.update(
-            site=data, downloads=DOWNLOADS, themes=THEMES, published_epochs=PUBLISHED_EPOCHS
+            site=data,
+            downloads=DOWNLOADS,
+            themes=THEMES,
+            published_epochs=PUBLISHED_EPOCHS,
+            plain=PLAIN,
+            much=MUCH,
         )
 
     def html(self, page: Page) -> bytes:
@@ -66,5 +73,7 @@ def _environment() -> Environment:
         plural=words.plural,
         capitalised=words.capitalised,
         interval=interval_words,
+        glyph=glyph,
+        good_word=good_word,
     )
     return environment
