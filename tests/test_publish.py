@@ -9,7 +9,7 @@ import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -159,7 +159,7 @@ def test_a_rebuild_encodes_only_what_changed(tmp_path: Path) -> None:
     out = tmp_path / "site"
     assert build_site(study, tmp_path / "results", out).reused == 0
     before = tree(out)
-    derived = [name for name in before if name.split("/")[0] in {"pictures", "thumbs", "charts"}]
+    derived = [name for name in before if name.split("/")[0] in {"pictures", "thumbs", "charts", "crops"}]
     thumbnail = next(name for name in derived if name.startswith("thumbs/"))
     (out / thumbnail).write_bytes(b"broken")
     assert build_site(study, tmp_path / "results", out).reused == len(derived) - 1
@@ -192,7 +192,9 @@ def test_every_link_and_picture_resolves(site: str, request: pytest.FixtureReque
                 (page.path.parent / unquote(address.path)).resolve() if address.path else page.path.resolve()
             )
             assert target.is_file(), f"{page.path}: {link}"
-            assert not address.fragment or address.fragment in ids[target], f"{page.path}: {link}"
+            image = parse_qs(address.fragment).get("img")  # (a view: it opens in that image's viewer)
+            place = f"viewer.{image[0]}" if image else address.fragment
+            assert not place or place in ids[target], f"{page.path}: {link}"
 
 
 @pytest.mark.parametrize("site", ["troubled", "hostile"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import product
@@ -164,86 +165,175 @@ def test_the_keyboard_reaches_the_content_first(page: Page, site: Path) -> None:
     assert page.url.endswith("#content")
 
 
-def test_thumbnails_lead_to_their_image_on_the_experiments_page(page: Page, site: Path) -> None:
+def test_a_crop_opens_the_viewer_exactly_there(page: Page, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
-    page.locator('a[href="experiments/early-stop.html#colosseum"]').click()
-    assert page.locator("h1").inner_text() == "Stop on a small reconstruction loss"
-    assert page.locator("#colosseum").is_visible()
+    page.locator('label[for="tab.colosseum"]').click()
+    crop = page.get_by_role("img", name="Colosseum, place 1: real-b")
+    address = crop.locator("xpath=..").get_attribute("href") or ""
+    crop.click()
+    assert page.locator("h1").inner_text() == "Colosseum"
+    viewer = page.locator('.viewer[data-image="colosseum"]')
+    shown = [viewer.locator(".choice").nth(index).input_value() for index in range(3)]
+    assert shown == ["input.bicubic", "original", "real-b"]
+    x, y = (re.search(rf"&{name}=([\d.]+)", address) for name in "xy")
+    assert x is not None
+    assert y is not None
+    view = page.evaluate("lab.link.read(location.hash).view")
+    width, height = (float(viewer.get_attribute(f"data-{side}") or 0) for side in ("width", "height"))
+    assert abs(view["x"] - float(x[1])) <= width / 2 / view["zoom"]
+    assert abs(view["y"] - float(y[1])) <= height / 2 / view["zoom"]
+
+
+def test_crops_are_shown_pixel_for_pixel(page: Page, site: Path) -> None:
+    page.goto((site / "images" / "colosseum.html").as_uri())
+    sizes = page.evaluate(
+        """() => [...document.querySelectorAll(".crop")].filter(crop => crop.offsetParent)
+        .map(crop => [crop.width - crop.naturalWidth, crop.height - crop.naturalHeight])"""
+    )
+    assert len(sizes) == 5
+    assert set(map(tuple, sizes)) == {(0, 0)}
 
 
 ROWS = """() => [...document.querySelectorAll(".matrix tbody tr")]
-  .filter(row => !row.hidden).map(row => row.querySelector("code").textContent)"""
-"""Experiments in the matrix, from the top."""
+  .filter(row => row.offsetParent).map(row => row.querySelector("code").textContent)"""
+"""Experiments of the table that is shown, from the top."""
 
-STUDYS_ORDER = ["original", "early-stop", "real-a", "real-b"]
+KEYS = """index => [...document.querySelectorAll(".matrix tbody tr")]
+  .filter(row => row.offsetParent).map(row => row.cells[index].dataset.sort)"""
+
+COLOSSEUM = {"original", "early-stop", "real-b"}
 
 
-def test_the_matrix_is_sorted_by_any_column_both_ways_and_back(page: Page, site: Path) -> None:
+def choose(page: Page, image: str) -> None:
+    page.locator(f'label[for="matrix.{image}"]').click()
+
+
+def test_the_matrix_is_sorted_by_any_column_both_ways(page: Page, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
-    assert page.evaluate(ROWS) == STUDYS_ORDER
-    heads = page.locator(".matrix thead th")
-    for index in range(1, heads.count()):
-        rows = "[...document.querySelectorAll('.matrix tbody tr')]"
-        keys = f"() => {rows}.map(row => row.cells[{index}].dataset.sort)"
-        for order in ("ascending", "descending"):
+    choose(page, "colosseum")
+    assert set(page.evaluate(ROWS)) == COLOSSEUM
+    heads = page.locator(".matrix:visible thead th")
+    for index in range(2, heads.count()):
+        for _ in range(2):
             heads.nth(index).locator(".sort").click()
-            assert page.locator("[aria-sort]").count() == 1
-            assert heads.nth(index).get_attribute("aria-sort") == order
-            found = page.evaluate(keys)
+            order = heads.nth(index).get_attribute("aria-sort")
+            assert page.locator(".matrix:visible [aria-sort]").count() == 1
+            found = page.evaluate(KEYS, index)
             known = [float(key) for key in found if key]
             assert known == sorted(known, reverse=order == "descending")
             assert found[len(known) :] == [""] * (len(found) - len(known)), "what is unknown comes last"
-    heads.first.click()
-    assert page.evaluate(ROWS) == STUDYS_ORDER
+    heads.first.locator(".sort").click()
+    assert page.evaluate(ROWS) == sorted(COLOSSEUM)
 
 
 def test_the_matrix_is_sorted_from_the_keyboard(page: Page, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
-    page.locator(".sort").first.focus()
+    button = page.locator(".matrix:visible .sort").first
+    button.focus()
     page.keyboard.press("Enter")
-    assert page.evaluate(ROWS) == STUDYS_ORDER[::-1]
-    assert page.evaluate("document.activeElement === document.querySelector('.sort')")
+    names = page.evaluate(ROWS)
+    assert names == sorted(names)
+    page.keyboard.press("Enter")
+    assert page.evaluate(ROWS) == names[::-1]
+    assert page.evaluate("document.activeElement.matches('.sort')")
 
 
 def test_the_matrix_is_filtered_by_group_and_words(page: Page, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
+    choose(page, "stone-face")
     count = page.locator(".filter output")
-    assert count.inner_text() == "4 of 4"
+    assert count.inner_text() == "3 of 3"
     page.locator(".filter select").select_option("real")
-    assert page.evaluate(ROWS) == ["real-a", "real-b"]
+    assert page.evaluate(ROWS) == ["real-a"]
     page.locator(".filter input").fill("UNTRAINED last")
     assert page.evaluate(ROWS) == ["real-a"]
-    assert count.inner_text() == "1 of 4"
+    assert count.inner_text() == "1 of 3"
     page.locator(".filter input").fill("nothing of the kind")
     assert page.evaluate(ROWS) == []
 
 
+def test_what_the_matrix_shows_is_kept_in_the_address(page: Page, site: Path) -> None:
+    index = (site / "index.html").as_uri()
+    page.goto(index)
+    choose(page, "colosseum")
+    page.locator(".filter select").select_option("real")
+    page.locator(".matrix:visible thead th").nth(3).locator(".sort").click()
+    address = page.url
+    assert "on=colosseum" in address
+    page.goto("about:blank")
+    page.goto(address)
+    assert page.evaluate(ROWS) == ["real-b"]
+    assert page.locator(r"#matrix\.colosseum").is_checked()
+    assert page.locator(".filter select").input_value() == "real"
+    assert page.locator(".matrix:visible thead th").nth(3).get_attribute("aria-sort") == "ascending"
+    page.goto("about:blank")
+    page.goto(f"{index}#on=nowhere&group=nobody&by=nothing&words=")
+    assert len(page.evaluate(ROWS)) == 3, "what there is not is passed over"
+
+
+@pytest.mark.parametrize("page", [(390, "light")], indirect=True, ids=str)
+def test_on_a_phone_a_row_is_a_card_that_names_its_figures(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    choose(page, "colosseum")
+    cell = page.locator(".matrix:visible td.figure").first
+    assert cell.evaluate("cell => getComputedStyle(cell, '::before').content") == '"Time"'
+    edges = page.evaluate(
+        "[...document.querySelectorAll('.matrix td')].map(cell => cell.getBoundingClientRect().right)"
+    )
+    assert max(edges) <= 390
+
+
+def test_the_matrix_head_stays_in_sight_and_is_opaque(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    page.set_viewport_size({"width": 1280, "height": 300})
+    head = page.locator(".matrix:visible thead th").first
+    page.evaluate("document.querySelector('.matrices').scrollIntoView()")
+    page.evaluate("scrollBy(0, document.querySelector('.matrix tbody tr').offsetHeight + 150)")
+    assert head.evaluate("head => head.getBoundingClientRect().top") <= 1
+    colour = head.evaluate("head => getComputedStyle(head).backgroundColor")
+    assert colour.startswith("rgb("), "no part of a row is seen through it"
+
+
+def test_every_dot_of_the_plot_is_a_link_with_words(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    dots = page.locator(".plot:visible a")
+    assert dots.count() > 2
+    for index in range(dots.count()):
+        assert " on " in (dots.nth(index).get_attribute("aria-label") or "")
+    dots.first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/experiments/*.html#*")
+
+
+def test_the_plot_shows_the_measure_one_picks(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    assert page.locator(".plot:visible").count() == 1
+    page.get_by_role("radio", name="Closer to the input").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".plot:visible").get_attribute("aria-label", timeout=1000) is not None
+    assert "NIQE" in (page.locator(".plot:visible").get_attribute("aria-label") or "")
+
+
 def test_a_tab_shows_its_image_and_hides_the_others(page: Page, site: Path) -> None:
     page.goto((site / "index.html").as_uri())
-    panels = page.locator(".tab-panel")
+    panels = page.locator(".heroes > .tab-panel")
+    page.locator('label[for="tab.stone-face"]').click()
     assert [panels.nth(i).is_visible() for i in range(2)] == [True, False]
-    page.get_by_role("radio", name="Stone face").focus()
+    page.get_by_role("radio", name="Stone face").first.focus()
     page.keyboard.press("ArrowRight")
     assert [panels.nth(i).is_visible() for i in range(2)] == [False, True]
-    assert page.locator('.viewer[data-image="colosseum"] .stage').first.is_visible()
-
-
-def test_a_link_to_a_view_opens_the_tab_of_its_image(page: Page, site: Path) -> None:
-    page.goto((site / "index.html").as_uri() + "#img=colosseum&a=input.nearest&b=real-b&x=100&y=50&z=2")
-    viewer = page.locator('.viewer[data-image="colosseum"]')
-    assert viewer.is_visible()
-    assert viewer.locator(".choice").nth(1).input_value() == "real-b"
 
 
 def test_without_script_the_matrix_offers_no_controls(browser: Browser, site: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
-    assert page.locator(".matrix tbody tr").count() == len(STUDYS_ORDER)
+    choose(page, "colosseum")
+    assert page.locator(".matrix:visible tbody tr").count() == len(COLOSSEUM)
     assert not page.locator(".filter").is_visible()
-    assert not page.locator(".sort").first.is_visible()
+    assert page.locator(".sort:visible").count() == 0
     page.locator('label[for="tab.colosseum"]').click()
-    assert page.locator(".tab-panel").nth(1).is_visible()
+    assert page.locator(".heroes > .tab-panel").nth(1).is_visible()
     context.close()
 
 

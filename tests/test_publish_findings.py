@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from helpers.records import Synthetic, small_study, write_results
-from runner.metrics.evaluate import DEFINITIONS
-from runner.metrics.statistics import Difference, Verdict
+from helpers.records import Synthetic, small_study, write_published_figures, write_results
+from runner.metrics.statistics import Difference
 from runner.publish.content.comparison import Comparison, compare_experiments, noise_spread, outputs
 from runner.publish.content.evidence import Figure
 from runner.publish.content.findings import Answer, Finding, agreed, findings, overall, quality_answer
 from runner.publish.content.metrics import metric_tables, signed
+from runner.publish.content.verdicts import Effect, Judged
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.site import build_site
+from runner.publish.words import TIMES
 from runner.record.schema import Draw, LevelRecord, Results, RunRecord, run_name
 from runner.study.schema import Study
 
@@ -201,40 +202,68 @@ def test_claims_without_a_run_are_not_run(tmp_path: Path) -> None:
     assert lab.finding("stop-rule").answer == "not run"
 
 
-def comparisons(*verdicts: Verdict) -> list[Comparison]:
-    one = Comparison(DEFINITIONS["niqe"], "niqe", Difference(0.0, None, None, 1), "undecided")
-    return [replace(one, verdict=verdict) for verdict in verdicts]
-
-
-SAME: Verdict = "no visible difference"
+def verdict(effect: Effect, *, has_interval: bool = True) -> Judged:
+    return Judged(effect, "3 seeds, interval", has_interval, is_hint=False, worth=0.0)
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "worse", "not_worse", "better"),
+    ("effect", "worse", "not_worse", "better"),
     [
-        ([], "not run", "not run", "not run"),
-        ([SAME, SAME], "not supported", "supported", "not supported"),
-        ([SAME, "worse"], "supported", "not supported", "not supported"),
-        ([SAME, "better"], "not supported", "supported", "supported"),
-        (["better", "worse"], "undecided", "undecided", "undecided"),
-        ([SAME, "undecided"], "undecided", "undecided", "undecided"),
-        (["worse", "undecided"], "supported", "not supported", "not supported"),
-        (["better", "undecided"], "not supported", "undecided", "supported"),
+        ("same", "not supported", "supported", "not supported"),
+        ("slightly worse", "supported", "not supported", "not supported"),
+        ("much worse", "supported", "not supported", "not supported"),
+        ("better", "not supported", "supported", "supported"),
+        ("mixed", "undecided", "undecided", "undecided"),
+        ("unclear", "undecided", "undecided", "undecided"),
     ],
 )
-def test_quality_is_answered_by_all_measures_together(
-    verdicts: list[Verdict], worse: Answer, not_worse: Answer, better: Answer
+def test_quality_is_answered_by_both_ranked_measures_together(
+    effect: Effect, worse: Answer, not_worse: Answer, better: Answer
 ) -> None:
-    found = comparisons(*verdicts)
+    found = verdict(effect)
     assert quality_answer(found, "worse") == worse
     assert quality_answer(found, "not worse") == not_worse
     assert quality_answer(found, "better") == better
 
 
+def test_without_an_interval_quality_decides_nothing_and_without_a_picture_it_is_not_run() -> None:
+    assert quality_answer(verdict("much worse", has_interval=False), "worse") == "undecided"
+    assert quality_answer(None, "worse") == "not run"
+
+
+def test_the_authors_own_minutes_and_pictures_answer_in_a_column_of_their_own(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """His 14.91 of 18.38 minutes are the 81 % that he claims."""
+    root = lab.results.folder.parent
+    write_published_figures(root, lab.study, lab.results)
+    by_id = {result.id: result.published for result in lab.finding("stop-rule").results}
+    assert by_id["time"].answer == "supported"
+    assert f"Colosseum: 0.81{TIMES} in minutes" in by_id["time"].figures
+    assert by_id["upper-levels"].answer == "undecided"
+    stone_face = "Stone face: 73%, 12%, 7%, 8%, 10%, 10% of the original's minutes"
+    assert stone_face in by_id["upper-levels"].figures
+    assert by_id["quality"].figures == (
+        "Stone face: better (consistency +2.00, NIQE +0.00)",
+        "Colosseum: better (consistency +2.00, NIQE +0.00)",
+    )
+    assert by_id["quality"].answer == "supported"
+    build_site(lab.study, root, tmp_path / "site")
+    page = html.unescape((tmp_path / "site/findings.html").read_text(encoding="utf-8"))
+    assert stone_face in page
+    assert "Stopping early saves time and keeps results good" in page
+
+
+def test_what_was_not_published_answers_nothing(lab: Lab) -> None:
+    assert all(result.published.answer == "not run" for result in lab.finding("early-levels").results)
+    assert lab.finding("early-levels").published == "not run"
+
+
 def test_figures_that_disagree_decide_nothing() -> None:
     yes, no = Figure("1", holds=True), Figure("2", holds=False)
-    assert [agreed(found) for found in ([], [yes, yes], [yes, no], [no, no])] == [
-        "not run", "supported", "undecided", "not supported",
+    neither = Figure("3", holds=None)
+    assert [agreed(found) for found in ([], [yes, yes], [yes, no], [no, no], [no, neither])] == [
+        "not run", "supported", "undecided", "not supported", "undecided",
     ]  # fmt: skip
 
 

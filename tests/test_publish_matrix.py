@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from helpers.records import Synthetic, small_study, write_results
-from runner.publish.content.matrix import MatrixRow, best_on, matrix
+from runner.publish.content.comparison import seed_scatters
+from runner.publish.content.matrix import MatrixRow, MatrixTable, matrix
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.words import TIMES, UNKNOWN
@@ -35,67 +34,74 @@ def data_of(
     return gather(study, folder)
 
 
-def rows(data: SiteData) -> dict[str, MatrixRow]:
-    return {row.data.experiment.id: row for row in matrix(data).rows}
+def table(data: SiteData, name: str) -> MatrixTable:
+    return next(each for each in matrix(data, seed_scatters(data)) if each.id == name)
 
 
-@pytest.mark.parametrize(
-    ("measured", "best"),
-    [
-        ({}, []),
-        ({"real-b": {"lr_psnr": 33.0}}, ["real-b"]),
-        ({"real-b": {"lr_psnr": 33.0, "blur": 0.7}}, []),
-        ({"real-b": {"lr_psnr": 33.0}, "early-stop": {"blur": 0.3, "lr_psnr": 31.0}}, ["early-stop"]),
-        ({"real-b": {"lr_psnr": 33.0}, "early-stop": {"lr_psnr": 31.0}}, ["early-stop", "real-b"]),
-    ],
-)
-def test_the_best_is_better_in_most_measures_and_worse_in_none(
-    measured: Mapping[str, Mapping[str, float]], best: list[str], tmp_path: Path
-) -> None:
-    data = data_of(tmp_path, measured)
-    cells = [cell for cell in data.cells if cell.image.image.id == "colosseum"]
-    found = best_on(cells, data.cell("original", "colosseum"), "x8")
-    assert [cell.experiment.id for cell in found] == best
+def rows(data: SiteData, name: str = "colosseum") -> dict[str, MatrixRow]:
+    return {row.data.experiment.id: row for row in table(data, name).rows}
 
 
-def test_a_single_seed_singles_out_nothing(tmp_path: Path) -> None:
-    data = data_of(tmp_path, {"real-b": {"lr_psnr": 33.0}}, Synthetic())
-    cells = [cell for cell in data.cells if cell.image.image.id == "colosseum"]
-    assert best_on(cells, data.cell("original", "colosseum"), "x8") == ()
-    assert rows(data)["real-b"].verdict.words == "undecided"
-    assert rows(data)["real-b"].verdict.beside == "too few seeds"
-
-
-@pytest.mark.parametrize(
-    ("measured", "words"),
-    [
-        ({"lr_psnr": 33.0}, ("better", "in 1 of 3 measures")),
-        ({"lr_psnr": 20.0, "blur": 0.9}, ("worse", "in 2 of 3 measures")),
-        ({"lr_psnr": 33.0, "blur": 0.9}, ("mixed", "1 better, 1 worse")),
-        ({}, ("no visible difference", "")),
-    ],
-)
-def test_verdicts_are_one_word(measured: Mapping[str, float], words: tuple[str, str], tmp_path: Path) -> None:
-    verdict = rows(data_of(tmp_path, {"real-b": measured}))["real-b"].verdict
-    assert (verdict.words, verdict.beside) == words
-
-
-def test_figures_are_differences_beside_means_and_sorted_by_the_difference(tmp_path: Path) -> None:
-    data = data_of(tmp_path, {"real-b": {"lr_psnr": 33.0}})
-    assert [column.title for column in matrix(data).columns] == ["Consistency", "Colour shift", "Blur"]
-    found = rows(data)
-    shown = found["real-b"].measures[0]
-    assert (shown.words, shown.beside, float(shown.key)) == ("+3.00", "33.00", 3)
-    original = found["original"]
-    assert (original.measures[0].words, original.measures[0].beside) == ("0.00", "30.00")
+def test_figures_stand_beside_differences_and_bars_say_which_way_is_good(tmp_path: Path) -> None:
+    data = data_of(tmp_path, {"real-b": {"lr_psnr": 33.0, "lr_delta_e": 4.0, "blur": 0.6}})
+    columns = [column.title for column in table(data, "colosseum").columns]
+    assert columns == ["Consistency", "Colour shift", "Blur"]
+    consistency, colour, blur = rows(data)["real-b"].measures
+    assert (consistency.words, consistency.beside, float(consistency.key)) == ("33.00", "+3.00", 33)
+    assert consistency.bar is not None
+    assert (consistency.bar.start, consistency.bar.width, consistency.bar.tone) == (50, 30, "good")
+    assert colour.bar is not None
+    assert (colour.bar.start + colour.bar.width, colour.bar.tone) == (50, "bad")
+    assert blur.bar is not None
+    assert blur.bar.tone == "plain", "blurrier is not worse"
+    original = rows(data)["original"]
+    assert (original.measures[0].words, original.measures[0].beside) == ("30.00", "")
     assert original.time.words == f"1.00{TIMES}"
-    assert original.verdict.key == ""
+    assert original.verdict is None
 
 
-def test_what_was_not_run_or_trained_elsewhere_has_no_figures(tmp_path: Path) -> None:
-    what = Synthetic(
-        left_out=[("real-b", "stone-face"), ("real-b", "colosseum")], imported=[("real-b", "colosseum")]
-    )
-    row = rows(data_of(tmp_path, {}, what))["real-b"]
-    assert {shown.words for shown in (row.time, row.verdict, *row.measures)} == {UNKNOWN}
-    assert {shown.key for shown in (row.time, row.verdict, *row.measures)} == {""}
+def test_the_best_stands_first_and_the_original_before_what_is_the_same(tmp_path: Path) -> None:
+    found = {"real-b": {"lr_psnr": 33.0, "niqe": 4.0}, "real-a": {"lr_psnr": 20.0, "niqe": 2.0}}
+    measured = {name: {"niqe": 4.0} for name in ("original", "early-stop")} | found
+    order = ["real-b", "original", "early-stop", "real-a"]
+    data = data_of(tmp_path, measured, Synthetic(seeds=SEEDS, everywhere=True))
+    assert list(rows(data)) == order
+    keys = [float(row.verdict_key) for row in rows(data).values()]
+    assert keys == sorted(keys)
+
+
+def test_means_are_of_equal_images_only(tmp_path: Path) -> None:
+    what = Synthetic(seeds=SEEDS, left_out=[("real-b", "stone-face")])
+    data = data_of(tmp_path, {}, what)
+    mean = table(data, "mean")
+    assert [image.image.id for image in mean.images] == ["stone-face", "colosseum"]
+    assert [row.data.experiment.id for row in mean.rows] == ["original", "early-stop"]
+    assert [experiment.id for experiment in mean.not_run] == ["real-a", "real-b"]
+
+
+def test_with_one_image_there_is_no_mean(tmp_path: Path) -> None:
+    names = ("original", "early-stop", "real-a", "real-b")
+    data = data_of(tmp_path, {}, Synthetic(left_out=[(name, "stone-face") for name in names]))
+    assert [each.id for each in matrix(data, {})] == ["stone-face", "colosseum"]
+    assert table(data, "stone-face").rows == ()
+    assert [experiment.id for experiment in table(data, "stone-face").not_run] == list(names)
+
+
+def test_what_failed_or_was_not_run_has_no_row(tmp_path: Path) -> None:
+    what = Synthetic(failed=[("real-b", "colosseum")], left_out=[("early-stop", "colosseum")])
+    found = table(data_of(tmp_path, {}, what), "colosseum")
+    assert [row.data.experiment.id for row in found.rows] == ["original"]
+    assert [cell.experiment.id for cell in found.failed] == ["real-b"]
+    assert [experiment.id for experiment in found.not_run] == ["early-stop", "real-a"]
+
+
+def test_what_was_trained_elsewhere_stands_last_without_a_time_and_hints_at_most(tmp_path: Path) -> None:
+    both = [("original", "colosseum"), ("real-b", "colosseum")]
+    what = Synthetic(left_out=[("real-b", "colosseum")], imported=both)
+    measured = {"real-b": {"lr_psnr": 33.0, "niqe": 3.0}, "original": {"niqe": 3.0}}
+    found = table(data_of(tmp_path, measured, what), "colosseum")
+    last = found.rows[-1]
+    assert (last.data.experiment.id, last.is_imported, last.time.words) == ("real-b", True, UNKNOWN)
+    assert last.verdict is not None
+    assert last.verdict.words == "hint: better"
+    assert found.trained_here == 2

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from runner.metrics.evaluate import DEFINITIONS
-from runner.metrics.statistics import CONFIDENCE, Difference, judge, paired_difference, spread, spread_within
+from runner.metrics.statistics import (
+    CONFIDENCE,
+    Difference,
+    Scatter,
+    judge,
+    paired_difference,
+    scatter_within,
+    spread,
+    spread_within,
+)
 
 figures = st.lists(st.floats(-50, 50), min_size=2, max_size=6)
 
@@ -67,6 +76,26 @@ def test_images_count_alike_however_many_seeds_they_have() -> None:
 def test_an_image_with_a_single_seed_leaves_no_interval() -> None:
     assert paired_difference({"cows": [1.0, 2.0], "colosseum": [4.0]}) == Difference(2.75, None, None, 3)
     assert paired_difference({}) is None
+
+
+def test_the_scatter_of_others_serves_an_image_with_a_single_seed() -> None:
+    """As if the difference were of two figures of that scatter: its variance twice, its freedom."""
+    lent = scatter_within([[1.0, 2.0, 4.0], [0.0, 1.0]])
+    assert lent is not None
+    assert lent.deviation == pytest.approx(math.sqrt((14 / 3 + 0.5) / 3))
+    assert lent.freedom == 3
+    found = paired_difference({"cows": [2.0]}, {"cows": lent})
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, lent.freedom) * math.sqrt(2) * lent.deviation
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((2.0 - half, 2.0 + half))
+
+
+@given(figures, st.floats(0.1, 9), st.integers(1, 9))
+def test_an_image_with_several_seeds_needs_no_scatter_of_others(
+    differences: list[float], deviation: float, freedom: int
+) -> None:
+    lent = {"cows": Scatter(deviation, freedom)}
+    assert paired_difference({"cows": differences}, lent) == paired_difference({"cows": differences})
 
 
 @given(figures, figures)

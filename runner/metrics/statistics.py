@@ -38,18 +38,33 @@ def spread(values: Collection[float]) -> Spread | None:
     return Spread(statistics.fmean(values), deviation, len(values))
 
 
-def spread_within(groups: Collection[Collection[float]]) -> float | None:
-    """Standard deviation within groups, pooled over them; None where no group has two figures."""
+@dataclass(frozen=True)
+class Scatter:
+    """Standard deviation of single figures, with the degrees of freedom it is estimated with."""
+
+    deviation: float
+    freedom: int
+
+
+def scatter_within(groups: Collection[Collection[float]]) -> Scatter | None:
+    """Scatter within groups, pooled over them; None where no group has two figures."""
     sampled = [group for group in groups if len(group) > 1]
     freedom = sum(len(group) - 1 for group in sampled)
     if not freedom:
         return None
-    return math.sqrt(sum(statistics.variance(group) * (len(group) - 1) for group in sampled) / freedom)
+    squares = sum(statistics.variance(group) * (len(group) - 1) for group in sampled)
+    return Scatter(math.sqrt(squares / freedom), freedom)
+
+
+def spread_within(groups: Collection[Collection[float]]) -> float | None:
+    """Standard deviation within groups, pooled over them; None where no group has two figures."""
+    found = scatter_within(groups)
+    return None if found is None else found.deviation
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference with its confidence interval; without bounds where no image has two seeds."""
+    """A mean difference with its confidence interval; without bounds where the scatter is not known."""
 
     mean: float
     low: float | None
@@ -58,27 +73,39 @@ class Difference:
     """How many pairs of runs with equal image and seed it rests on."""
 
 
-def paired_difference(differences: Mapping[str, Sequence[float]]) -> Difference | None:
+def paired_difference(
+    differences: Mapping[str, Sequence[float]], scatter: Mapping[str, Scatter] | None = None
+) -> Difference | None:
     """Mean over images of the mean over seeds, from differences by image, a figure a seed.
 
     The interval is Student's, at `CONFIDENCE`, for a sum of means with unequal variances (Welch 1947,
-    Satterthwaite 1946). Images with a single seed tell nothing of the scatter: if there is one, there are no
-    bounds. None without any difference.
+    Satterthwaite 1946). An image with a single seed tells nothing of the scatter: there, `scatter` serves, of
+    single figures of other experiments on the same image; a difference of two figures has its variance twice.
+    If there is none, there are no bounds. None without any difference.
     """
-    groups = [group for group in differences.values() if group]
-    if not groups:
+    by_image = {image: group for image, group in differences.items() if group}
+    if not by_image:
         return None
+    groups = list(by_image.values())
     mean = statistics.fmean(statistics.fmean(group) for group in groups)
     pairs = sum(map(len, groups))
-    if any(len(group) < 2 for group in groups):
+    errors = [_error(group, (scatter or {}).get(image)) for image, group in by_image.items()]
+    known = [error for error in errors if error is not None]
+    if len(known) < len(errors):
         return Difference(mean, None, None, pairs)
-    errors = [statistics.variance(group) / len(group) for group in groups]  # squared, of each image's mean
-    total = sum(errors)
+    total = sum(error for error, _ in known)
     if total == 0:
         return Difference(mean, mean, mean, pairs)
-    freedom = 1 / sum((e / total) ** 2 / (len(g) - 1) for e, g in zip(errors, groups, strict=True))
+    freedom = 1 / sum((error / total) ** 2 / freedom for error, freedom in known)
     half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(total) / len(groups)
     return Difference(mean, mean - half, mean + half, pairs)
+
+
+def _error(group: Sequence[float], others: Scatter | None) -> tuple[float, int] | None:
+    """Squared standard error of an image's mean difference and its degrees of freedom; None if not known."""
+    if len(group) > 1:
+        return statistics.variance(group) / len(group), len(group) - 1
+    return None if others is None else (2 * others.deviation**2, others.freedom)
 
 
 def judge(difference: Difference, measure: Definition) -> Verdict:

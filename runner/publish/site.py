@@ -16,7 +16,7 @@ from runner.publish.data.model import SiteData
 from runner.publish.output.derived import write_derived
 from runner.publish.output.downloads import downloads
 from runner.publish.output.folder import SiteFolder, site_folder
-from runner.publish.output.pictures import all_thumbnails, copy_pictures
+from runner.publish.output.pictures import all_crops, all_thumbnails, copy_pictures
 from runner.publish.output.render import Renderer, static_files
 from runner.streams import harmless
 from runner.study.schema import Study
@@ -85,7 +85,8 @@ def _write(profiles: Sequence[ProfilePages], folder: SiteFolder) -> None:
         copy_pictures(shown.data, folder)
     charts = (chart for shown in profiles for page in shown.pages for chart in _charts(page))
     thumbnails = (each for shown in profiles for each in all_thumbnails(shown.data))
-    write_derived([*charts, *thumbnails], folder)
+    crops = (each for shown in profiles for each in all_crops(shown.data))
+    write_derived([*charts, *thumbnails, *crops], folder)
 
 
 def _charts(page: Page) -> list[Chart]:

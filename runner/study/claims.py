@@ -1,6 +1,7 @@
 """What the author concluded, as tables of the study file: claims, each with checks a record can answer.
 
     [claim.stop-rule]
+    title = "Stopping early saves time and keeps results good"
     text = "With the stop rule, training time falls to 45-81 %; results stay good."
     unchecked = ["Some results look more natural: a matter of taste."]
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -81,14 +83,32 @@ class _Bounded(_Check):
         )
 
 
-class TimeCheck(_Bounded):
+class _BoundedShare(_Bounded):
+    """A share that is told in percent: it is compared as it is told, rounded to whole percents, or to as many
+    decimals as a bound has.
+
+    0.8112 is at most 0.81, which is 81 %.
+    """
+
+    def holds(self, figure: float) -> bool:
+        """Whether a share is within the bounds."""
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+        return super().holds(round(figure, max([2, *map(_decimals, bounds)])))
+
+
+def _decimals(bound: float) -> int:
+    """How many decimals a number is written with."""
+    return max(0, -int(Decimal(repr(bound)).as_tuple().exponent))
+
+
+class TimeCheck(_BoundedShare):
     """Training time as a ratio to that of another experiment."""
 
     kind: Literal["time"]
     than: Id = "original"
 
 
-class EpochsCheck(_Bounded):
+class EpochsCheck(_BoundedShare):
     """Share of the planned epochs that these levels were trained, 0 to 1."""
 
     kind: Literal["epochs"]
@@ -128,8 +148,15 @@ class Claim(Table):
     """What the author concluded."""
 
     id: Id
+    title: Text | None = None
+    """The claim as one short sentence, for headings."""
     text: Text
     experiments: tuple[Id, ...]
     check: Mapping[Id, Check] = {}
     unchecked: tuple[Text, ...] = ()
     """What no check answers, and why."""
+
+    @property
+    def sentence(self) -> str:
+        """What heads it: its title, or else the first of its text."""
+        return self.title or re.split(r"(?<=[.;])\s", self.text, maxsplit=1)[0].rstrip(".;")

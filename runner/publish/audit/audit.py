@@ -7,14 +7,14 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from runner.publish.audit.markup import Address, Markup
 from runner.publish.output.folder import is_temporary, written_files
 
 MOST_FIRST_LOAD_bytes = 1_000_000
 """Of a page with its styles, its scripts, and the pictures that are loaded at once."""
-MOST_SCRIPT_bytes = 40_000
+MOST_SCRIPT_bytes = 60_000
 """Of all scripts together."""
 
 _SIGNATURES = {
@@ -90,9 +90,7 @@ class _Audit:
             what = "dead link" if address.use == "link" else "missing file"
             yield f"{what}: {address.text}"
         elif (
-            parts.fragment
-            and target in self._pages
-            and unquote(parts.fragment) not in self._pages[target].ids
+            parts.fragment and target in self._pages and _place(parts.fragment) not in self._pages[target].ids
         ):
             yield f"dead link, no such place there: {address.text}"
 
@@ -126,6 +124,12 @@ def _present(folder: Path) -> Collection[str]:
 
 def _is(name: str, *suffixes: str) -> bool:
     return name.endswith(suffixes)
+
+
+def _place(fragment: str) -> str:
+    """The id a fragment leads to; one of a view, `img=cows&a=...`, leads to the viewer of that image."""
+    image = parse_qs(fragment).get("img")
+    return f"viewer.{image[0]}" if image else unquote(fragment)
 
 
 def _target(path: str, page: str) -> str:

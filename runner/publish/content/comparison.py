@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from runner.metrics.evaluate import DEFINITIONS, Definition
 from runner.metrics.statistics import (
     Difference,
+    Scatter,
     Spread,
     Verdict,
     judge,
     paired_difference,
+    scatter_within,
     spread,
     spread_within,
 )
-from runner.publish.data.model import Cell, ExperimentData
-from runner.record.schema import Output
+from runner.publish.data.model import Cell, ExperimentData, SiteData
+from runner.record.schema import Metrics, Output, factor_name
+
+_OF_BLUR: Mapping[str, str] = {"better": "sharper", "worse": "blurrier"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,42 @@ class Comparison:
     name: str
     difference: Difference
     verdict: Verdict
+    seeds: int = 1
+    """Pairs of seeds on the image that has the fewest."""
+    pooled_from: tuple[str, ...] = ()
+    """The experiments whose scatter over seeds serves where this one has a single seed."""
+
+    @property
+    def words(self) -> str:
+        """The verdict as it is told: blur is no fault by itself, nor is sharpness a merit."""
+        return _OF_BLUR.get(self.verdict, self.verdict) if self.name == "blur" else self.verdict
+
+
+@dataclass(frozen=True)
+class SeedScatter:
+    """How a measure scatters over seeds on one image, by the experiments that have several there."""
+
+    scatter: Scatter
+    of: tuple[str, ...]
+
+
+Scatters = Mapping[tuple[str, str], SeedScatter]
+"""By image and measure, where any experiment has several seeds."""
+
+
+def seed_scatters(data: SiteData) -> Scatters:
+    """The scatter over seeds of every measure on every image, pooled over the experiments that show it."""
+    factor = factor_name(data.study.study.factor)
+    found = {}
+    for image in data.images:
+        cells = [cell for cell in data.cells if cell.image is image]
+        for name in DEFINITIONS:
+            groups = {cell.experiment.id: figures(outputs(cell, factor), name) for cell in cells}
+            several = {experiment: group.values() for experiment, group in groups.items() if len(group) > 1}
+            scatter = scatter_within(list(several.values()))
+            if scatter is not None:
+                found[image.image.id, name] = SeedScatter(scatter, tuple(several))
+    return found
 
 
 def outputs(cell: Cell, factor: str) -> Mapping[int, Output]:
@@ -37,6 +77,16 @@ def outputs(cell: Cell, factor: str) -> Mapping[int, Output]:
         if run.record.factor == factor and run.record.output is not None
         if not (run.warning or run.is_imported)
     }
+
+
+def imported_metrics(cell: Cell, factor: str) -> Metrics:
+    """What was measured on the picture of the first imported run at a factor; empty where there is none."""
+    found = (
+        run.record.output.metrics
+        for run in cell.runs
+        if run.is_imported and run.record.factor == factor and run.record.output is not None
+    )
+    return next(found, {})
 
 
 def figures(found: Mapping[int, Output], measure: str) -> Mapping[int, float]:
@@ -65,23 +115,34 @@ def differences(cell: Cell, other: Cell, factor: str, measure: str) -> list[floa
     return [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
 
 
-def compare_cells(cell: Cell, other: Cell, factor: str) -> tuple[Comparison, ...]:
-    """On one image, in every measure that both have."""
-    return _compare([(cell, other)], factor)
+def compare_cells(
+    cell: Cell, other: Cell, factor: str, scatters: Scatters | None = None
+) -> tuple[Comparison, ...]:
+    """On one image, in every measure that both have; `scatters` serve where a single seed has none."""
+    return _compare([(cell, other)], factor, scatters or {})
 
 
 def compare_experiments(
-    experiment: ExperimentData, other: ExperimentData, factor: str
+    experiment: ExperimentData, other: ExperimentData, factor: str, scatters: Scatters | None = None
 ) -> tuple[Comparison, ...]:
     """On all images that both were run on, in every measure that both have."""
-    return _compare(list(zip(experiment.cells, other.cells, strict=True)), factor)
+    return _compare(list(zip(experiment.cells, other.cells, strict=True)), factor, scatters or {})
 
 
-def _compare(pairs: list[tuple[Cell, Cell]], factor: str) -> tuple[Comparison, ...]:
+def _compare(pairs: list[tuple[Cell, Cell]], factor: str, scatters: Scatters) -> tuple[Comparison, ...]:
     found = []
     for name, measure in DEFINITIONS.items():
         by_image = {cell.image.image.id: differences(cell, other, factor, name) for cell, other in pairs}
-        difference = paired_difference(by_image)
+        lent = {
+            image: scatters[image, name]
+            for image, group in by_image.items()
+            if len(group) == 1 and (image, name) in scatters
+        }
+        difference = paired_difference(by_image, {image: each.scatter for image, each in lent.items()})
         if difference is not None:
-            found.append(Comparison(measure, name, difference, judge(difference, measure)))
+            seeds = min(len(group) for group in by_image.values() if group)
+            pooled = (
+                () if difference.low is None else tuple(dict.fromkeys(e for s in lent.values() for e in s.of))
+            )
+            found.append(Comparison(measure, name, difference, judge(difference, measure), seeds, pooled))
     return tuple(found)

@@ -25,7 +25,8 @@ class Figure:
     """A figure in words, and whether it is what the claim says."""
 
     words: str
-    holds: bool
+    holds: bool | None
+    """None where it says neither."""
 
 
 def rule_words(check: TimeCheck | LevelCheck) -> str:

@@ -6,15 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.publish.content.comparison import Comparison, compare_experiments
+from runner.publish.content.comparison import Comparison, Scatters, compare_experiments, seed_scatters
 from runner.publish.content.evidence import Figure, LevelCheck, level_figures, rule_words, time_figures
 from runner.publish.content.metrics import interval_words
-from runner.publish.data.model import Cell, ExperimentData, Run, SiteData
+from runner.publish.content.published import published_figures
+from runner.publish.content.verdicts import Judged, judge_experiment, meets
+from runner.publish.data.model import Cell, Run, SiteData
 from runner.publish.words import plural
 from runner.record.schema import factor_name
 from runner.study.claims import Check, Claim, QualityCheck, TimeCheck
 
 Answer = Literal["supported", "not supported", "undecided", "not run"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The answer by the author's own minutes and pictures, with the figures it rests on."""
+
+    answer: Answer
+    figures: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,11 @@ class CheckResult:
     says: str
     experiment: str
     answer: Answer
+    confidence: str
+    """What the answer rests on, in a word or two; empty where that goes without saying."""
     rule: str
     figures: tuple[str, ...]
+    published: Published
 
 
 @dataclass(frozen=True)
@@ -35,17 +48,25 @@ class Finding:
 
     claim: Claim
     answer: Answer
+    published: Answer
+    """By what the author published himself; "not run" where he published nothing that tells."""
     results: tuple[CheckResult, ...]
 
 
 def findings(data: SiteData) -> tuple[Finding, ...]:
-    """Every claim of the study, answered from the record shown."""
-    return tuple(_finding(claim, data) for claim in data.study.claim.values())
+    """Every claim of the study, answered from the record shown and from what was published."""
+    scatters = seed_scatters(data)
+    return tuple(_finding(claim, data, scatters) for claim in data.study.claim.values())
 
 
-def _finding(claim: Claim, data: SiteData) -> Finding:
-    results = tuple(_result(name, check, data) for name, check in claim.check.items())
-    return Finding(claim, overall([result.answer for result in results]), results)
+def _finding(claim: Claim, data: SiteData, scatters: Scatters) -> Finding:
+    results = tuple(_result(name, check, data, scatters) for name, check in claim.check.items())
+    return Finding(
+        claim,
+        overall([result.answer for result in results]),
+        overall([result.published.answer for result in results]),
+        results,
+    )
 
 
 def overall(answers: Sequence[Answer]) -> Answer:
@@ -57,39 +78,33 @@ def overall(answers: Sequence[Answer]) -> Answer:
     return "supported" if set(answers) == {"supported"} else "undecided"
 
 
-def _result(name: str, check: Check, data: SiteData) -> CheckResult:
+def _result(name: str, check: Check, data: SiteData, scatters: Scatters) -> CheckResult:
+    confidence = ""
     if isinstance(check, QualityCheck):
-        compared = compare_experiments(
-            _experiment(data, check.experiment), _experiment(data, check.than), _factor(data)
-        )
-        answer, rule = quality_answer(compared, check.expect), _quality_rule(check, compared)
+        mine, other = data.experiment(check.experiment), data.experiment(check.than)
+        compared = compare_experiments(mine, other, _factor(data), scatters)
+        verdict = judge_experiment(mine, other, data, scatters)
+        answer, rule = quality_answer(verdict, check.expect), _quality_rule(check, compared)
         figures = tuple(_quality_words(comparison) for comparison in compared)
+        if verdict is not None:
+            confidence = f"{verdict.effect}, {verdict.confidence}"
     else:
         found = list(_run_figures(check, data))
         answer, rule = agreed([figure for _, figure in found]), rule_words(check)
         figures = tuple(f"{where}: {figure.words}" for where, figure in found)
-    return CheckResult(name, check.says, check.experiment, answer, rule, figures)
+    told = published_figures(check, data)
+    published = Published(agreed([figure for _, figure in told]), tuple(f"{w}: {f.words}" for w, f in told))
+    return CheckResult(name, check.says, check.experiment, answer, confidence, rule, figures, published)
 
 
-def quality_answer(
-    compared: Sequence[Comparison], expected: Literal["better", "not worse", "worse"]
-) -> Answer:
-    """Better or worse is a picture that is so in some measure, and the opposite in none.
-
-    A measure that is still undecided may yet turn out worse, so it stands in the way of "not worse".
-    """
-    verdicts = {comparison.verdict for comparison in compared}
-    if not verdicts:
+def quality_answer(verdict: Judged | None, expected: Literal["better", "not worse", "worse"]) -> Answer:
+    """From a verdict on both ranked measures together; without an interval, nothing is decided."""
+    if verdict is None:
         return "not run"
-    if {"better", "worse"} <= verdicts:
-        return "undecided"  # the measures contradict each other
-    found = next((verdict for verdict in ("better", "worse") if verdict in verdicts), "the same")
-    is_open = "undecided" in verdicts
-    if found == expected:
-        return "supported"
-    if expected == "not worse" and found != "worse":
-        return "undecided" if is_open else "supported"
-    return "undecided" if is_open and found == "the same" else "not supported"
+    holds = meets(verdict.effect, expected)
+    if not verdict.has_interval or holds is None:
+        return "undecided"
+    return "supported" if holds else "not supported"
 
 
 def agreed(found: Sequence[Figure]) -> Answer:
@@ -98,7 +113,7 @@ def agreed(found: Sequence[Figure]) -> Answer:
         return "not run"
     if all(figure.holds for figure in found):
         return "supported"
-    return "undecided" if any(figure.holds for figure in found) else "not supported"
+    return "not supported" if all(figure.holds is False for figure in found) else "undecided"
 
 
 def _run_figures(check: TimeCheck | LevelCheck, data: SiteData) -> Iterator[tuple[str, Figure]]:
@@ -118,15 +133,11 @@ def _run_figures(check: TimeCheck | LevelCheck, data: SiteData) -> Iterator[tupl
 
 def _runs(data: SiteData, experiment: str) -> Iterator[tuple[Cell, Run]]:
     """Finished runs at the study's factor that are what study and profile say."""
-    for cell in _experiment(data, experiment).cells:
+    for cell in data.experiment(experiment).cells:
         for run in cell.runs:
             is_whole = run.record.status == "done" and run.levels and not run.missing_levels
             if is_whole and run.record.factor == _factor(data) and not run.warning:
                 yield cell, run
-
-
-def _experiment(data: SiteData, name: str) -> ExperimentData:
-    return next(experiment for experiment in data.experiments if experiment.experiment.id == name)
 
 
 def _factor(data: SiteData) -> str:
@@ -141,9 +152,9 @@ def _name(cell: Cell, run: Run) -> str:
 def _quality_rule(check: QualityCheck, compared: Sequence[Comparison]) -> str:
     pairs = max((comparison.difference.pairs for comparison in compared), default=0)
     based = f", from {plural(pairs, 'pair')} of runs with equal image and seed" if pairs else ""
-    return f"every measure less that of {check.than}{based}"
+    return f"consistency and naturalness together, beside {check.than}{based}"
 
 
 def _quality_words(comparison: Comparison) -> str:
     unit = f" {comparison.measure.unit}" if comparison.measure.unit else ""
-    return f"{comparison.measure.title}: {interval_words(comparison)}{unit}, {comparison.verdict}"
+    return f"{comparison.measure.title}: {interval_words(comparison)}{unit}, {comparison.words}"

@@ -1,30 +1,53 @@
-"""The study at a glance: a row an experiment, with its cost, its measures and what the evidence says."""
+"""The study at a glance: a table an image, and one of means over equal images; the best first."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from runner.metrics.evaluate import DEFINITIONS, Definition
 from runner.publish.content.comparison import (
     Comparison,
+    Scatters,
     compare_cells,
     compare_experiments,
+    imported_metrics,
     outputs,
     seed_spread,
 )
 from runner.publish.content.metrics import fixed, signed
-from runner.publish.data.model import Cell, ExperimentData, SiteData
+from runner.publish.content.verdicts import (
+    MUCH,
+    Judged,
+    judge_cell,
+    judge_experiment,
+    judge_imported,
+    score,
+)
+from runner.publish.data.model import Cell, ExperimentData, ImageData, SiteData
 from runner.publish.data.timing import total_ratio
-from runner.publish.words import UNKNOWN, plural, ratio
+from runner.publish.words import UNKNOWN, join_words, ratio
 from runner.record.schema import factor_name
+from runner.study.schema import Experiment
 
-_MEASURES = {"lr_psnr": "Consistency", "lr_delta_e": "Colour shift", "niqe": "NIQE", "blur": "Blur"}
+_MEASURES = {"lr_psnr": "Consistency", "niqe": "NIQE", "lr_delta_e": "Colour shift", "blur": "Blur"}
 """Those that need no ground truth, which every picture has; in a word or two."""
 
-_VERDICTS = ("better", "no visible difference", "undecided", "mixed", "worse")
-"""From good to bad, for sorting by them."""
+_LONGEST_RATIO = 1.5
+"""Where a bar of training time ends."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar in a cell, in percent of its width."""
+
+    start: float
+    width: float
+    tone: Literal["good", "bad", "plain"] = "plain"
+    zero: float = 50.0
+    """Where the original stands."""
 
 
 @dataclass(frozen=True)
@@ -34,118 +57,197 @@ class Shown:
     words: str
     key: str = ""
     beside: str = ""
+    bar: Bar | None = None
+    is_noise: bool = False
 
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """An experiment, over all images it was run on."""
+    """An experiment, on the images of its table."""
 
     data: ExperimentData
+    cells: tuple[Cell, ...]
     time: Shown
     measures: tuple[Shown, ...]
-    verdict: Shown
+    verdict: Judged | None
+    verdict_key: str
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was trained elsewhere."""
+        return all(cell.run is not None and cell.run.is_imported for cell in self.cells)
 
 
 @dataclass(frozen=True)
 class MatrixColumn:
     """A measure under a short name."""
 
+    name: str
     title: str
     measure: Definition
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """All experiments, in the order of the study."""
+class MatrixTable:
+    """All experiments that were run on the same images; `id` names it in an address."""
 
+    id: str
+    title: str
+    images: tuple[ImageData, ...]
     columns: tuple[MatrixColumn, ...]
     rows: tuple[MatrixRow, ...]
+    failed: tuple[Cell, ...]
+    not_run: tuple[Experiment, ...]
+    """That have no row here, and did not fail."""
+
+    @property
+    def trained_here(self) -> int:
+        """How many rows were trained here."""
+        return sum(not row.is_imported for row in self.rows)
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether its figures are means over several images."""
+        return len(self.images) > 1
 
 
-def matrix(data: SiteData) -> Matrix:
-    """The rows of all experiments, with the measures that any of them has."""
-    factor = factor_name(data.study.study.factor)
-    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
-    means = {e.experiment.id: _means(e, factor) for e in data.experiments}
-    names = [name for name in _MEASURES if any(name in found for found in means.values())]
-    rows = []
+def matrix(data: SiteData, scatters: Scatters) -> tuple[MatrixTable, ...]:
+    """A table of means first, if two images have an original trained here; then a table an image."""
+    trained = [image for image in data.images if _is_trained(data, data.original, image)]
+    tables = [_of_image(data, image, scatters) for image in data.images]
+    return (_of_means(data, trained, scatters), *tables) if len(trained) > 1 else tuple(tables)
+
+
+def _is_trained(data: SiteData, experiment: ExperimentData, image: ImageData) -> bool:
+    """Whether there is a picture that counts: trained here, and as study and profile say."""
+    return bool(outputs(_cell(experiment, image), factor_name(data.study.study.factor)))
+
+
+def _cell(experiment: ExperimentData, image: ImageData) -> Cell:
+    return next(cell for cell in experiment.cells if cell.image is image)
+
+
+def _of_image(data: SiteData, image: ImageData, scatters: Scatters) -> MatrixTable:
+    factor, original = factor_name(data.study.study.factor), _cell(data.original, image)
+    rows, failed, missing = [], [], []
     for experiment in data.experiments:
-        compared = () if experiment is original else compare_experiments(experiment, original, factor)
-        by_name = {comparison.name: comparison for comparison in compared}
-        mine = means[experiment.experiment.id]
-        rows.append(
-            MatrixRow(
-                experiment,
-                _time(experiment),
-                tuple(_measure(name, mine.get(name), by_name.get(name)) for name in names),
-                Shown(UNKNOWN) if experiment is original else verdict_of(compared),
-            )
-        )
-    columns = tuple(MatrixColumn(_MEASURES[name], DEFINITIONS[name]) for name in names)
-    return Matrix(columns, tuple(rows))
+        cell = _cell(experiment, image)
+        if cell.state == "done":
+            compared = () if cell is original else compare_cells(cell, original, factor, scatters)
+            verdict = judge_cell(cell, original, data, scatters)
+            if cell.run is not None and cell.run.is_imported:
+                rows.append(_of_imported(experiment, cell, original, factor))
+            else:
+                rows.append(_row(experiment, (cell,), factor, compared, verdict))
+        elif cell.state == "failed":
+            failed.append(cell)
+        else:
+            missing.append(experiment.experiment)
+    return _table(image.image.id, image.image.title, (image,), rows, failed, missing)
 
 
-def best_on(cells: Sequence[Cell], original: Cell, factor: str) -> tuple[Cell, ...]:
-    """Cells of an image with the most measures better than the original's, and none worse.
+def _of_means(data: SiteData, images: Sequence[ImageData], scatters: Scatters) -> MatrixTable:
+    """Only of experiments that were run on all of these images: other means would not compare."""
+    factor, rows, missing = factor_name(data.study.study.factor), [], []
+    for experiment in data.experiments:
+        cells = tuple(_cell(experiment, image) for image in images)
+        if all(_is_trained(data, experiment, image) for image in images):
+            is_original = experiment is data.original
+            compared = () if is_original else compare_experiments(experiment, data.original, factor, scatters)
+            verdict = judge_experiment(experiment, data.original, data, scatters)
+            rows.append(_row(experiment, cells, factor, compared, verdict))
+        else:
+            missing.append(experiment.experiment)
+    title = f"Mean of {join_words(tuple(image.image.title for image in images))}"
+    return _table("mean", title, tuple(images), rows, [], missing)
 
-    Several when they are level with each other, none when nothing is better.
-    """
-    found = []
-    for cell in cells:
-        verdicts = [comparison.verdict for comparison in compare_cells(cell, original, factor)]
-        if "worse" not in verdicts and "better" in verdicts:
-            found.append((verdicts.count("better"), cell))
-    most = max((count for count, _ in found), default=0)
-    return tuple(cell for count, cell in found if count == most)
+
+def _table(
+    name: str,
+    title: str,
+    images: tuple[ImageData, ...],
+    rows: list[MatrixRow],
+    failed: Sequence[Cell],
+    missing: Sequence[Experiment],
+) -> MatrixTable:
+    """The rows in their order, with the measures that any of them has."""
+    known = [i for i in range(len(_MEASURES)) if any(row.measures[i].key for row in rows)]
+    columns = [MatrixColumn(name, title, DEFINITIONS[name]) for name, title in _MEASURES.items()]
+    rows.sort(key=lambda row: (row.is_imported, _order(row)))
+    shown = (replace(row, measures=tuple(row.measures[i] for i in known)) for row in rows)
+    numbered = tuple(replace(row, verdict_key=str(place)) for place, row in enumerate(shown))
+    return MatrixTable(
+        name, title, images, tuple(columns[i] for i in known), numbered, tuple(failed), tuple(missing)
+    )
 
 
-def _means(experiment: ExperimentData, factor: str) -> dict[str, float]:
-    """Mean over images of the mean over seeds."""
-    found = {}
+def _order(row: MatrixRow) -> tuple[int, float]:
+    """The best first; the original stands before what is the same."""
+    return row.verdict.order if row.verdict else (Judged.rank_of("same"), -float(MUCH))
+
+
+def _row(
+    experiment: ExperimentData,
+    cells: tuple[Cell, ...],
+    factor: str,
+    compared: Sequence[Comparison],
+    verdict: Judged | None,
+) -> MatrixRow:
+    by_name = {comparison.name: comparison for comparison in compared}
+    means: dict[str, float] = {}
     for name in _MEASURES:
-        spreads = [seed_spread(outputs(cell, factor), name) for cell in experiment.cells]
+        spreads = [seed_spread(outputs(cell, factor), name) for cell in cells]
         values = [spread.mean for spread in spreads if spread]
-        if values:
-            found[name] = statistics.fmean(values)
-    return found
+        if len(values) == len(cells):
+            means[name] = statistics.fmean(values)
+    differences = {name: by_name[name].difference.mean for name in means if name in by_name}
+    return MatrixRow(experiment, cells, _time(cells), _measures(means, differences), verdict, "")
 
 
-def _time(experiment: ExperimentData) -> Shown:
-    """Training on all its images, as a ratio to the original's on the same."""
-    times = [cell.timing for cell in experiment.cells if cell.state == "done"]
+def _of_imported(experiment: ExperimentData, cell: Cell, original: Cell, factor: str) -> MatrixRow:
+    """What was trained elsewhere, beside the original that was, too; a hint, and no time."""
+    mine, theirs = imported_metrics(cell, factor), imported_metrics(original, factor)
+    known = {name: value for name in _MEASURES if (value := mine.get(name)) is not None}
+    differences = {
+        name: value - other for name, value in known.items() if (other := theirs.get(name)) is not None
+    }
+    verdict = judge_imported(cell, original, factor)
+    figures = _measures(known, {} if cell is original else differences)
+    return MatrixRow(experiment, (cell,), Shown(UNKNOWN), figures, verdict, "")
+
+
+def _time(cells: Sequence[Cell]) -> Shown:
+    """Training on these images, as a ratio to the original's on the same."""
+    times = [cell.timing for cell in cells]
     value = total_ratio(timing.measured for timing in times)
-    if value is None:
+    if value is None or any(timing.measured.ratio is None for timing in times):
         return Shown(UNKNOWN)
     star = "*" if any(timing.other_machine for timing in times) else ""
-    return Shown(f"{ratio(value)}{star}", f"{value:.6g}")
+    is_noise = value != 1 and all(timing.measured.is_noise for timing in times)
+    bar = Bar(0, _percent(value / _LONGEST_RATIO), zero=_percent(1 / _LONGEST_RATIO))
+    return Shown(f"{ratio(value)}{star}", f"{value:.6g}", bar=bar, is_noise=is_noise)
 
 
-def _measure(name: str, mean: float | None, compared: Comparison | None) -> Shown:
-    """The difference from the original on the same images, and the mean, which depends on the images."""
+def _measures(means: Mapping[str, float], differences: Mapping[str, float]) -> tuple[Shown, ...]:
+    return tuple(_measure(name, means.get(name), differences.get(name)) for name in _MEASURES)
+
+
+def _measure(name: str, mean: float | None, difference: float | None) -> Shown:
+    """The figure, and the difference from the original's."""
     if mean is None:
         return Shown(UNKNOWN)
-    if compared is None:
-        return Shown(fixed(0, name), "0", fixed(mean, name))
-    difference = compared.difference.mean
-    return Shown(signed(difference, name), f"{difference:.6g}", fixed(mean, name))
+    if difference is None:
+        return Shown(fixed(mean, name), f"{mean:.6g}")
+    return Shown(fixed(mean, name), f"{mean:.6g}", signed(difference, name), _bar(name, difference))
 
 
-def verdict_of(compared: Sequence[Comparison]) -> Shown:
-    """All verdicts as one: better or worse is what is so in some measure, and the opposite in none."""
-    verdicts = [comparison.verdict for comparison in compared]
-    if not verdicts:
-        return Shown(UNKNOWN)
-    better, worse = verdicts.count("better"), verdicts.count("worse")
-    if better and worse:
-        return _ranked("mixed", f"{better} better, {worse} worse")
-    for word, count in (("better", better), ("worse", worse)):
-        if count:
-            return _ranked(word, f"in {count} of {plural(len(verdicts), 'measure')}")
-    if set(verdicts) == {"no visible difference"}:
-        return _ranked("no visible difference", "")
-    has_interval = any(comparison.difference.low is not None for comparison in compared)
-    return _ranked("undecided", "" if has_interval else "too few seeds")
+def _bar(name: str, difference: float) -> Bar:
+    """To the right where it is better; as long as it takes for a picture to be much better or worse."""
+    length = min(1.0, abs(score(name, difference)) / MUCH) * 50
+    is_good = score(name, difference) > 0
+    tone: Literal["good", "bad", "plain"] = "plain" if name == "blur" else "good" if is_good else "bad"
+    return Bar(round(50 if is_good else 50 - length, 1), round(length, 1), tone)
 
 
-def _ranked(word: str, beside: str) -> Shown:
-    return Shown(word, str(_VERDICTS.index(word)), beside)
+def _percent(share: float) -> float:
+    return round(100 * min(1.0, share), 1)

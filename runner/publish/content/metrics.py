@@ -118,7 +118,7 @@ def _of_comparison(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
     known = {c.name: c for c in comparisons if c.difference.low is not None}
     if known:
         label = f"difference from the original, {CONFIDENCE:.0%} interval"
-        texts = {name: f"{interval_words(c)}\n{c.verdict}" for name, c in known.items()}
+        texts = {name: f"{interval_words(c)}\n{c.words}" for name, c in known.items()}
         yield _Row(label, texts, is_comparison=True)
 
 
@@ -160,3 +160,8 @@ def signed(value: float, name: str) -> str:
 def fixed(value: float, name: str) -> str:
     """A figure of a measure, with the decimals worth showing."""
     return f"{value:.{_DECIMALS[name]}f}"
+
+
+def good_word(measure: Definition) -> str:
+    """What a picture is that has more of the good in a measure: blur tells sharper, and no more."""
+    return "sharper" if measure is DEFINITIONS["blur"] else "better"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.metrics.evaluate import DEFINITIONS, Definition
+from runner.publish.content.answer import Answer, answer
 from runner.publish.content.charts import LossChart, TimingChart, loss_chart, timing_chart
-from runner.publish.content.comparison import Comparison, compare_cells, compare_experiments
+from runner.publish.content.comparison import Comparison, Scatters, compare_experiments, seed_scatters
 from runner.publish.content.findings import CheckResult, Finding, findings
-from runner.publish.content.matrix import Matrix, Shown, best_on, matrix, verdict_of
+from runner.publish.content.matrix import MatrixTable, Shown, matrix
 from runner.publish.content.metrics import MetricTable, metric_tables
+from runner.publish.content.places import PlaceSheet, place_sheet
 from runner.publish.content.reproduction import Reproduction, reproduction
 from runner.publish.content.tables import (
     Change,
@@ -24,16 +26,17 @@ from runner.publish.content.tables import (
     switch_table,
     walk,
 )
+from runner.publish.content.tradeoff import TradeOffs, trade_offs
+from runner.publish.content.verdicts import Judged, judge_cell, judge_experiment
 from runner.publish.content.viewer import (
     ChoiceGroup,
     Viewer,
     experiment_viewer,
-    hero_viewer,
     image_choices,
     image_viewer,
 )
 from runner.publish.data.model import Cell, ExperimentData, GroupData, ImageData, Run, SiteData
-from runner.publish.words import engine_words, machine_words
+from runner.publish.words import UNKNOWN, engine_words, machine_words
 from runner.record.schema import Metrics, factor_name
 
 
@@ -54,24 +57,26 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Hero:
-    """An image's input, what the original training makes of it, and what is best by the evidence."""
-
-    image: ImageData
-    viewer: Viewer
-    best: tuple[Cell, ...]
-    """None, or several that are level, when the evidence singles out none."""
-
-
-@dataclass(frozen=True)
 class IndexPage(Page):
     """What was studied, and everything at a glance."""
 
     template = "index.html"
 
-    heroes: tuple[Hero, ...]
-    matrix: Matrix
+    answer: Answer
+    trade_offs: TradeOffs | None
+    sheets: tuple[PlaceSheet, ...]
+    matrix: tuple[MatrixTable, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def first_sheet(self) -> PlaceSheet:
+        """Of the image of which most was trained here."""
+        return max(self.sheets, key=lambda sheet: (sheet.trained_here, len(sheet.methods)))
+
+    @property
+    def first_table(self) -> MatrixTable:
+        """The one with the most rows that were trained here."""
+        return max(self.matrix, key=lambda table: (table.trained_here, len(table.rows)))
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ class GroupPage(Page):
     switches: SwitchTable
     changes: tuple[Change, ...]
     """What its experiments change, for the diagram."""
+    sheets: Mapping[str, PlaceSheet]
+    """By image: what is seen at its first place."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,8 @@ class ExperimentPage(Page):
     """What this record says to the author's claims about it."""
     comparison: tuple[Comparison, ...]
     """With the original, over all images."""
+    verdict: Judged | None
+    """What that comes to; None for the original, and where nothing compares."""
     sections: tuple[ImageSection, ...]
     outside: tuple[Cell, ...]
     """Images the study does not run it on."""
@@ -141,6 +150,7 @@ class ImagePage(Page):
     cells: tuple[tuple[Cell, Shown], ...]
     """With the verdict on this image, against the original."""
     viewer: Viewer
+    sheet: PlaceSheet
 
 
 @dataclass(frozen=True)
@@ -196,22 +206,28 @@ def all_pages(data: SiteData) -> Iterator[Page]:
     originals = {image.image.id: cells[data.study.original.id, image.image.id] for image in data.images}
     found = findings(data)
     choices = {image.image.id: image_choices(image, data) for image in data.images}
-    heroes = tuple(_hero(originals[image.image.id], data, choices[image.image.id]) for image in data.images)
-    yield IndexPage("index.html", about.title, about.question, heroes, matrix(data), found)
-    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
+    scatters = seed_scatters(data)
+    sheets = {image.image.id: place_sheet(image, data, scatters) for image in data.images}
+    yield IndexPage(
+        "index.html", about.title, about.question, answer(data, scatters), trade_offs(data),
+        tuple(sheets.values()), matrix(data, scatters), found,
+    )  # fmt: skip
+    original = data.original
     for group in data.groups:
         yield GroupPage(
             f"groups/{group.group.id}.html", group.group.title, group.group.idea,
-            group, original, switch_table(original, group.experiments), changes_of(group.experiments),
+            group, original, switch_table(original, group.experiments), changes_of(group.experiments), sheets,
         )  # fmt: skip
-    yield from _experiment_pages(data, originals, choices, found)
+    yield from _experiment_pages(data, originals, choices, found, scatters)
     for image in data.images:
         first = originals[image.image.id]
-        on_it = tuple(_judged(cells[e.experiment.id, image.image.id], first, data) for e in data.experiments)
+        own = (cells[e.experiment.id, image.image.id] for e in data.experiments)
+        on_it = tuple(_judged(cell, first, data, scatters) for cell in own)
         title = image.image.title
         viewer = image_viewer(image, data, first)
         about_it = f"Every experiment on {title}."
-        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer)
+        sheet = sheets[image.image.id]
+        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer, sheet)
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
     if data.study.claim:
@@ -225,15 +241,11 @@ def all_pages(data: SiteData) -> Iterator[Page]:
     yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
 
 
-def _judged(cell: Cell, original: Cell, data: SiteData) -> tuple[Cell, Shown]:
-    factor = factor_name(data.study.study.factor)
-    return cell, verdict_of(() if cell is original else compare_cells(cell, original, factor))
-
-
-def _hero(original: Cell, data: SiteData, choices: tuple[ChoiceGroup, ...]) -> Hero:
-    others = [cell for cell in data.cells if cell.image is original.image and cell is not original]
-    best = best_on(others, original, factor_name(data.study.study.factor))
-    return Hero(original.image, hero_viewer(choices, original, best[0] if len(best) == 1 else None), best)
+def _judged(cell: Cell, original: Cell, data: SiteData, scatters: Scatters) -> tuple[Cell, Shown]:
+    verdict = judge_cell(cell, original, data, scatters)
+    return cell, Shown(UNKNOWN) if verdict is None else Shown(
+        verdict.words, str(verdict.rank), verdict.confidence
+    )
 
 
 def _experiment_pages(
@@ -241,8 +253,9 @@ def _experiment_pages(
     originals: dict[str, Cell],
     choices: dict[str, tuple[ChoiceGroup, ...]],
     found: Sequence[Finding],
+    scatters: Scatters,
 ) -> Iterator[ExperimentPage]:
-    original = next(e for e in data.experiments if e.experiment.id == data.study.original.id)
+    original = data.original
     factor = factor_name(data.study.study.factor)
     experiments = (None, *data.experiments, None)
     for before, experiment, after in zip(experiments, experiments[1:], experiments[2:], strict=False):
@@ -255,7 +268,10 @@ def _experiment_pages(
             data=experiment,
             is_original=experiment.experiment.id == data.study.original.id,
             results=tuple(_about(experiment, found)),
-            comparison=() if experiment is original else compare_experiments(experiment, original, factor),
+            comparison=compare_experiments(experiment, original, factor, scatters)
+            if experiment is not original
+            else (),
+            verdict=judge_experiment(experiment, original, data, scatters),
             sections=tuple(
                 _section(
                     cell,

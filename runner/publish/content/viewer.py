@@ -108,13 +108,6 @@ def experiment_viewer(groups: tuple[ChoiceGroup, ...], cell: Cell, original: Cel
     return Viewer(cell.image, _with_levels(groups, shown), (*inputs, *names))
 
 
-def hero_viewer(groups: tuple[ChoiceGroup, ...], original: Cell, best: Cell | None) -> Viewer:
-    """The viewer of an image on the first page: input, original, and what is better, if something is."""
-    outputs = [choice for group in groups[1:] for choice in group.choices]
-    names = [name for one in (original, best) if one for name in _named(outputs, one)]
-    return Viewer(original.image, groups, (BICUBIC, *(names or [NEAREST])), is_brief=True)
-
-
 def image_choices(image: ImageData, data: SiteData) -> tuple[ChoiceGroup, ...]:
     """Every picture of an image: what was given, then the outputs by the study's groups; no snapshots yet."""
     outputs = [

@@ -12,9 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from runner.files import is_litter
 from runner.publish import words
 from runner.publish.content.charts import THEMES
-from runner.publish.content.metrics import interval_words
+from runner.publish.content.glyph import glyph
+from runner.publish.content.metrics import good_word, interval_words
 from runner.publish.content.pages import Page
 from runner.publish.content.profiles import ProfilePages, profile_links
+from runner.publish.content.verdicts import MUCH, PLAIN
 from runner.shipped import shipped
 from runner.streams import harmless
 from singan.errors import UserError
@@ -33,7 +35,12 @@ class Renderer:
         self._profiles = profiles
         self._environment = _environment()
         self._environment.globals.update(
-            site=shown.data, downloads=DOWNLOADS, themes=THEMES, published_epochs=PUBLISHED_EPOCHS
+            site=shown.data,
+            downloads=DOWNLOADS,
+            themes=THEMES,
+            published_epochs=PUBLISHED_EPOCHS,
+            plain=PLAIN,
+            much=MUCH,
         )
 
     def html(self, page: Page) -> bytes:
@@ -75,5 +82,7 @@ def _environment() -> Environment:
         plural=words.plural,
         capitalised=words.capitalised,
         interval=interval_words,
+        glyph=glyph,
+        good_word=good_word,
     )
     return environment

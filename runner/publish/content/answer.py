@@ -1,0 +1,157 @@
+"""The answer in a few sentences, computed from the record shown, and never more than it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runner.publish.content.comparison import Scatters
+from runner.publish.content.verdicts import (
+    Effect,
+    Judged,
+    effect_of_pictures,
+    is_better,
+    is_hint,
+    judge_experiment,
+)
+from runner.publish.data.model import ExperimentData, ImageData, SiteData
+from runner.publish.data.timing import total_ratio
+from runner.publish.words import join_words, plural
+from runner.study.schema import Experiment
+
+_MOST_NAMES = 4
+"""Of experiments, in a sentence."""
+
+Words = tuple[str | Experiment, ...]
+"""A sentence in pieces: text, and experiments to be linked."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the record says to the study's question."""
+
+    sentences: tuple[Words, ...]
+    basis: str
+    """What the sentences rest on."""
+
+
+def answer(data: SiteData, scatters: Scatters) -> Answer:
+    """From the runs trained here, and from the author's own pictures where these were measured."""
+    original = data.original
+    found = [
+        (experiment, verdict)
+        for experiment in data.experiments
+        if (verdict := judge_experiment(experiment, original, data, scatters))
+    ]
+    images = tuple(
+        cell.image for cell in original.cells if any(_is_compared(e, cell.image) for e, _ in found)
+    )
+    sentences = [_of_quality(found, images), _of_time(found), _of_published(data)]
+    return Answer(tuple(s for s in sentences if s), _basis([v for _, v in found], images, data))
+
+
+def _is_compared(experiment: ExperimentData, image: ImageData) -> bool:
+    cell = next(cell for cell in experiment.cells if cell.image is image)
+    return any(not run.is_imported and run.output.picture for run in cell.runs)
+
+
+def _of_quality(found: Sequence[tuple[ExperimentData, Judged]], images: Sequence[ImageData]) -> Words:
+    if not found:
+        return ("No variant has been trained in this record beside the original, so it answers nothing yet.",)
+    where = join_words(tuple(image.image.title for image in images))
+    count = plural(len(found), "variant")
+    better = [e.experiment for e, verdict in found if is_better(verdict.effect)]
+    wrecks = [e.experiment for e, verdict in found if verdict.effect == "much worse"]
+    words: list[str | Experiment] = [f"Of {count} trained here on {where}, "]
+    if better:
+        words += [f"{len(better)} {_be(better)} better than the original training ", *_named(better)]
+    else:
+        words.append("none is better than the original training")
+    words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks), "."] if wrecks else ["."]
+    return tuple(words)
+
+
+def _of_time(found: Sequence[tuple[ExperimentData, Judged]]) -> Words:
+    """The shortest training that costs no more than a slight loss."""
+    ratios = [
+        (
+            total_ratio(
+                c.timing.measured for c in e.cells if c.state == "done" and not c.timing.other_machine
+            ),
+            e,
+        )
+        for e, verdict in found
+        if verdict.effect not in {"worse", "much worse"}
+    ]
+    known = [(ratio, e) for ratio, e in ratios if ratio is not None]
+    if not known:
+        return ()
+    ratio, fastest = min(known, key=lambda each: each[0])
+    if ratio >= 1:
+        return ("None that is not clearly worse trains faster.",)
+    cells = [cell for cell in fastest.cells if cell.timing.measured.ratio is not None]
+    noise = all(cell.timing.measured.is_noise for cell in cells)
+    chance = ", which may be chance: two equal trainings differ as much" if noise else ""
+    who = "The fastest that is not clearly worse, "
+    return (who, fastest.experiment, f", takes {ratio:.2f} of its training time{chance}.")
+
+
+def _of_published(data: SiteData) -> Words:
+    """The author's variants by his own pictures, where the original's was measured too."""
+    effects = {
+        e.experiment.id: _published_effects(e, data) for e in data.experiments if e is not data.original
+    }
+    known = [e.experiment for e in data.experiments if effects.get(e.experiment.id)]
+    if not known:
+        return ()
+    better = [e for e in known if all(map(is_better, effects[e.id]))]
+    wrecks = [e for e in known if "much worse" in effects[e.id]]
+    pictures = sum(len(effects[e.id]) for e in known)
+    words: list[str | Experiment] = [
+        f"By the {plural(pictures, 'picture')} of {plural(len(known), 'variant')} that the author published, "
+    ]
+    if better:
+        words += [
+            f"{len(better)} {_be(better)} better than his original on every image shown ",
+            *_named(better),
+        ]
+    else:
+        words.append("none is better than his original on every image shown")
+    words += [f"; {len(wrecks)} {_be(wrecks)} much worse on some image." if wrecks else "."]
+    return tuple(words)
+
+
+def _published_effects(experiment: ExperimentData, data: SiteData) -> list[Effect]:
+    found = []
+    for cell, original in zip(experiment.cells, data.original.cells, strict=True):
+        mine, theirs = data.published_metrics(cell), data.published_metrics(original)
+        effect = effect_of_pictures(mine, theirs) if mine is not None and theirs is not None else None
+        if effect is not None:
+            found.append(effect)
+    return found
+
+
+def _basis(verdicts: Sequence[Judged], images: Sequence[ImageData], data: SiteData) -> str:
+    profile = data.profile
+    how = f"Profile {profile.title}, {plural(profile.epochs, 'epoch')} a level"
+    confidence = join_words(tuple(dict.fromkeys(verdict.confidence for verdict in verdicts)))
+    told = f"{how}; {confidence}" if confidence else how
+    if verdicts and is_hint(data, images):
+        told += "; so a hint at most: training or pictures are not the study's"
+    return f"{told}. Better: closer to the input or more natural (NIQE), and neither less so."
+
+
+def _be(names: Sequence[Experiment]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _named(experiments: Sequence[Experiment]) -> Iterable[str | Experiment]:
+    """`(real-b, real-c and 3 more)`."""
+    shown = experiments[:_MOST_NAMES]
+    rest = len(experiments) - len(shown)
+    yield "("
+    for index, experiment in enumerate(shown):
+        if index:
+            yield ", " if index < len(shown) - 1 or rest else " and "
+        yield experiment
+    yield f" and {rest} more)" if rest else ")"
