@@ -10,7 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from runner.publish.content.charts import Chart
-from runner.publish.content.pages import ExperimentPage, Page, ReproductionPage, TimingPage, all_pages
+from runner.publish.content.pages import (
+    ExperimentPage,
+    ImagePage,
+    Page,
+    ReproductionPage,
+    TimingPage,
+    all_pages,
+)
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.output.derived import write_derived
@@ -78,7 +85,8 @@ def _write(data: SiteData, pages: list[Page], folder: SiteFolder) -> None:
         folder.write(name, content)
     copy_pictures(data, folder)
     charts = (chart for page in pages for chart in _charts(page))
-    write_derived([*charts, *all_thumbnails(data)], folder)
+    maps = (one for page in pages if isinstance(page, ImagePage) for one in page.viewer.maps)
+    write_derived([*charts, *all_thumbnails(data), *maps], folder)
 
 
 def _charts(page: Page) -> list[Chart]:
@@ -96,7 +104,7 @@ def _charts(page: Page) -> list[Chart]:
 def _made_with() -> str:
     """What decides the bytes of thumbnails and charts, beyond what they show: libraries, and our own code."""
     here = Path(__file__).parent
-    drawn_by = ("content/charts.py", "content/labels.py", "output/pictures.py")
+    drawn_by = ("content/charts.py", "content/labels.py", "content/maps.py", "output/pictures.py")
     code = b"".join((here / name).read_bytes() for name in drawn_by)
-    versions = [f"{name} {version(name)}" for name in ("pillow", "matplotlib")]
+    versions = [f"{name} {version(name)}" for name in ("pillow", "matplotlib", "scikit-image")]
     return ", ".join([*versions, f"code {hashlib.sha256(code).hexdigest()[:12]}"])

@@ -7,14 +7,14 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from runner.publish.audit.markup import Address, Markup
 from runner.publish.output.folder import is_temporary, written_files
 
 MOST_FIRST_LOAD_bytes = 1_000_000
 """Of a page with its styles, its scripts, and the pictures that are loaded at once."""
-MOST_SCRIPT_bytes = 40_000
+MOST_SCRIPT_bytes = 60_000
 """Of all scripts together."""
 
 _SIGNATURES = {
@@ -92,7 +92,7 @@ class _Audit:
         elif (
             parts.fragment
             and target in self._pages
-            and unquote(parts.fragment) not in self._pages[target].ids
+            and not _is_place(parts.fragment, self._pages[target].ids)
         ):
             yield f"dead link, no such place there: {address.text}"
 
@@ -117,6 +117,12 @@ class _Audit:
 
     def _loads(self, name: str) -> bool:
         return bool(_FOREIGN_IN_CODE.search((self._folder / name).read_text(encoding="utf-8")))
+
+
+def _is_place(fragment: str, ids: Collection[str]) -> bool:
+    """Whether a fragment names an element, or what a script shows of an image: a view, a moment."""
+    image = parse_qs(fragment).get("img", [""])[0]
+    return unquote(fragment) in ids or bool({f"viewer.{image}", f"theatre.{image}"} & set(ids))
 
 
 def _present(folder: Path) -> Collection[str]:

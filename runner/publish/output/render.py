@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rjsmin import jsmin
 
 from runner.publish import words
 from runner.publish.content.charts import THEMES
@@ -39,9 +40,12 @@ class Renderer:
 
 
 def static_files() -> Iterator[tuple[str, bytes]]:
-    """Files every site has as they are: name in the site, content."""
-    folder = TEMPLATES / "static"
-    return ((f"static/{path.name}", path.read_bytes()) for path in sorted(folder.iterdir()))
+    """Files every site has: name in the site, content. Scripts come without what only their authors read."""
+    for path in sorted((TEMPLATES / "static").iterdir()):
+        content = path.read_bytes()
+        if path.suffix == ".js":
+            content = jsmin(content)
+        yield f"static/{path.name}", content
 
 
 def _environment() -> Environment:
