@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from helpers.records import Synthetic, small_study, write_published_figures, write_results
 from runner.publish.site import build_site
@@ -60,6 +60,7 @@ PAGES = (
     "experiments/early-stop",
     "experiments/real-b",
     "images/stone-face",
+    "train",
     "timing",
     "findings",
     "reproduction",
@@ -249,10 +250,17 @@ SHOTS = """details => [...details.querySelectorAll(".shot")].map(shot =>
   [shot.ariaLabel, shot.firstElementChild.getAttribute("href").split("/").at(-1), shot.viewBox.baseVal.x])"""
 
 
+def read(details: Locator) -> None:
+    """Come to an explorer, which is open, as a reader does."""
+    details.locator(".explorer").scroll_into_view_if_needed()
+    details.page.mouse.move(5, 5)
+    expect(details.locator("output")).not_to_be_empty()
+
+
 def test_snapshots_are_walked_beside_the_originals(page: Page, site: Path) -> None:
     page.goto((site / "experiments" / "real-b.html").as_uri() + "#colosseum")
     details = page.locator("section:has(#colosseum) details:has(.explorer)")
-    details.locator("summary").click()
+    read(details)
     tables, output = details.locator("table"), details.locator("output")
     sheets = tables.last.locator("img")
     assert sheets.count() == 2
@@ -276,7 +284,7 @@ def test_snapshots_are_walked_beside_the_originals(page: Page, site: Path) -> No
 def test_an_early_stop_stands_beside_the_original_at_the_same_epoch(page: Page, site: Path) -> None:
     page.goto((site / "experiments" / "real-a.html").as_uri())
     details = page.locator("details:has(.explorer)").first
-    details.locator("summary").click()
+    read(details)
     details.get_by_role("slider", name="Level").focus()
     page.keyboard.press("ArrowLeft")
     own, original = (words for words, _, _ in details.evaluate(SHOTS))

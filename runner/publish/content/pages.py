@@ -24,6 +24,7 @@ from runner.publish.content.tables import (
     switch_table,
     walk,
 )
+from runner.publish.content.training import Theatre, theatres
 from runner.publish.content.viewer import (
     ChoiceGroup,
     Viewer,
@@ -163,6 +164,15 @@ class TimingPage(Page):
 
 
 @dataclass(frozen=True)
+class TrainingPage(Page):
+    """Trainings to watch, several on one clock."""
+
+    template = "train.html"
+
+    theatres: tuple[Theatre, ...]
+
+
+@dataclass(frozen=True)
 class FindingsPage(Page):
     """Each of the author's claims, and what the record says to it."""
 
@@ -212,6 +222,9 @@ def all_pages(data: SiteData) -> Iterator[Page]:
         viewer = image_viewer(image, data, first)
         about_it = f"Every experiment on {title}."
         yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer)
+    if data.is_watchable:
+        watch = "Trainings on one clock: what each level makes of its noise, and its loss, epoch by epoch."
+        yield TrainingPage("train.html", "Watch it train", watch, theatres(data))
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
     if data.study.claim:
