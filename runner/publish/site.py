@@ -23,7 +23,7 @@ from runner.publish.data.model import SiteData
 from runner.publish.output.derived import write_derived
 from runner.publish.output.downloads import downloads
 from runner.publish.output.folder import SiteFolder, site_folder
-from runner.publish.output.pictures import all_thumbnails, copy_pictures
+from runner.publish.output.pictures import all_crops, all_thumbnails, copy_pictures
 from runner.publish.output.render import Renderer, static_files
 from runner.publish.words import harmless
 from runner.study.schema import Study
@@ -86,7 +86,7 @@ def _write(data: SiteData, pages: list[Page], folder: SiteFolder) -> None:
     copy_pictures(data, folder)
     charts = (chart for page in pages for chart in _charts(page))
     maps = (one for page in pages if isinstance(page, ImagePage) for one in page.viewer.maps)
-    write_derived([*charts, *all_thumbnails(data), *maps], folder)
+    write_derived([*charts, *all_thumbnails(data), *all_crops(data), *maps], folder)
 
 
 def _charts(page: Page) -> list[Chart]:

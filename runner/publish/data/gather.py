@@ -28,6 +28,7 @@ from runner.publish.data.timing import (
     processor_seconds,
     trained,
 )
+from runner.publish.data.windows import windows_of
 from runner.publish.words import differences, harmless, machine_words
 from runner.record.schema import (
     ImageRecord,
@@ -127,6 +128,10 @@ class _Gathering:
             notes=tuple(dict.fromkeys(map(harmless, self.notes))),  # (a terminal shows them too)
             noise_floor=self.floor,
             published_pictures=self.published_pictures,
+            windows={
+                image.image.id: windows_of(image, [e.cells[index].output for e in experiments])
+                for index, image in enumerate(images)
+            },
         )
 
     def _known_runs(self, records: Iterable[RunRecord]) -> _Runs:

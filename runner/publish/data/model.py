@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,21 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
+class Window:
+    """A rectangle of a picture, pixels; y grows downwards."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Its middle, as a link to a view names it."""
+        return self.left + self.width / 2, self.top + self.height / 2
+
+
+@dataclass(frozen=True)
 class PictureFile:
     """A picture of the record.
 
@@ -62,6 +77,11 @@ class PictureFile:
             Thumbnail(f"thumbs/{self.digest[:20]}-{width}.webp", width, self._height_at(width))
             for width in widths
         )
+
+    def crop_url(self, window: Window) -> str:
+        """Where what is in a window of it lies by itself, pixel for pixel."""
+        where = f"{window.left}-{window.top}-{window.width}x{window.height}"
+        return f"crops/{self.digest[:20]}-{where}.webp"
 
     def _height_at(self, width: int) -> int:
         return max(1, round(self.height * width / self.width))
@@ -118,6 +138,13 @@ class ImageData:
     bicubic: Slot
     ground_truth: tuple[tuple[str, Slot], ...]
     """By factor."""
+
+    def is_framed(self, slot: Slot) -> bool:
+        """Whether a picture is as large as the enlarged input: a place in one is the same in the other."""
+        mine, given = slot.picture, self.bicubic.picture
+        if mine is None or given is None:
+            return False
+        return (mine.width, mine.height) == (given.width, given.height)
 
     @property
     def stand_in(self) -> str | None:
@@ -202,6 +229,8 @@ class SiteData:
     """How far times scatter by themselves; None where too little was timed twice."""
     published_pictures: tuple[PublishedPicture, ...]
     """Figures of the author's pictures, of the factor shown first and of the images as they are here."""
+    windows: Mapping[str, tuple[Window, ...]]
+    """By image: the places to look at first, in pixels of the enlarged input."""
 
     def published_metrics(self, cell: Cell) -> Metrics | None:
         """What was measured on the picture that the author published of this experiment and image."""
@@ -262,6 +291,15 @@ class SiteData:
             yield from (image.nearest, image.bicubic, *(slot for _, slot in image.ground_truth))
         for cell in self.cells:
             yield from (run.output for run in cell.runs)
+
+    def crops(self) -> Iterator[tuple[PictureFile, tuple[Window, ...]]]:
+        """Every picture that is shown in windows, with these: of inputs and outputs of equal size."""
+        for image in self.images:
+            windows = self.windows[image.image.id]
+            own = [cell.output for cell in self.cells if cell.image is image]
+            for slot in (image.nearest, image.bicubic, *(slot for _, slot in image.ground_truth), *own):
+                if windows and slot.picture and image.is_framed(slot):
+                    yield slot.picture, windows
 
     def sheets(self) -> Iterator[Slot]:
         """Every sheet of snapshots."""
