@@ -324,6 +324,17 @@ def test_the_minimap_shows_where_one_is_and_leads_elsewhere(context: BrowserCont
     assert not minimap.is_visible()
 
 
+def test_places_where_results_differ_are_a_click_away(context: BrowserContext, site: Site) -> None:
+    viewer = open_viewer(context, f"{site.address}/{EXPERIMENT}", TALL)
+    place = viewer.get_by_role("button", name="Place A where the results differ")
+    left, top, width, height = map(int, (place.get_attribute("data-window") or "").split())
+    place.click()
+    (x, y), (right, bottom) = (image_point(viewer, at(viewer, *corner)) for corner in ((0, 0), (1, 1)))
+    assert x - 1 <= left < left + width <= right + 1
+    assert y - 1 <= top < top + height <= bottom + 1
+    assert right - x <= width + 2 or bottom - y <= height + 2, "as large as it fits"
+
+
 def test_a_link_tells_of_what_is_not_there(context: BrowserContext, site: Site) -> None:
     viewer = open_viewer(
         context, f"{site.address}/{EXPERIMENT}#img=colosseum&a=original&b=<b>gone</b>&c=real-b"
