@@ -290,3 +290,26 @@ def test_an_early_stop_stands_beside_the_original_at_the_same_epoch(page: Page, 
     own, original = (words for words, _, _ in details.evaluate(SHOTS))
     assert own.endswith("level 7 by real-a: G(z*) above, the fake below, epoch 1")
     assert original.endswith("level 7 by original: G(z*) above, the fake below, epoch 1")
+
+
+@pytest.mark.parametrize("page", [(390, "light"), (1280, "dark")], indirect=True, ids=str)
+def test_charts_of_times_have_a_drawing_for_the_width_of_the_page(page: Page, site: Path) -> None:
+    page.goto((site / "timing.html").as_uri())
+    page.evaluate(SHOW_ALL)
+    for chart in page.locator(".chart.fitting:visible").all():
+        shown, natural = chart.evaluate("image => [image.clientWidth, image.naturalWidth]")
+        own = round(natural * 3 / 4)  # a drawing counts in points
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        assert own == (360 if width < 400 else 900)
+        assert shown / own > 0.95, "its text is not shrunk"
+    assert page.locator(".scroll .chart.fitting").count() == 0
+
+
+def test_bars_are_shown_in_full_or_as_shares_by_key(page: Page, site: Path) -> None:
+    page.goto((site / "timing.html").as_uri())
+    page.get_by_role("radio", name="Seconds").last.focus()
+    section = page.locator("section:has(#colosseum)")
+    panels = section.locator(".tab-panel")
+    assert [panels.nth(i).is_visible() for i in range(2)] == [True, False]
+    page.keyboard.press("ArrowRight")
+    assert [panels.nth(i).is_visible() for i in range(2)] == [False, True]

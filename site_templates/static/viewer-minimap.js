@@ -8,7 +8,7 @@ lab.minimap = (viewer) => {
   const box = document.createElement("span");
   map.className = "minimap";
   map.ariaHidden = "true";
-  map.append(picture, box);
+  map.append(box);
   stage.append(map);
   const { width, height } = viewer.frame;
   map.style.aspectRatio = `${width} / ${height}`;
@@ -34,7 +34,10 @@ lab.minimap = (viewer) => {
     const { seen, space, panes } = viewer;
     const thumb = panes.map((pane) => pane.picture.thumb).find(Boolean);
     if (seen.zoom <= 1) return;
-    if (thumb && picture.getAttribute("src") !== thumb) picture.src = thumb;
+    if (thumb && picture.getAttribute("src") !== thumb) {
+      picture.src = thumb;
+      map.prepend(picture);
+    }
     const corner = (point) => lab.view.toImage(point, seen, space);
     const [from, to] = [corner({ x: 0, y: 0 }), corner({ x: space.pane.width, y: space.pane.height })];
     const share = (value, whole) => `${lab.view.between(0, value / whole, 1) * 100}%`;

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from runner.metrics.evaluate import DEFINITIONS, Definition
-from runner.publish.content.charts import LossChart, TimingChart, loss_chart, timing_chart
+from runner.publish.content.charts import LossChart, loss_chart
 from runner.publish.content.comparison import Comparison, compare_cells, compare_experiments
 from runner.publish.content.findings import CheckResult, Finding, findings
 from runner.publish.content.matrix import Matrix, Shown, best_on, matrix, verdict_of
@@ -24,6 +24,7 @@ from runner.publish.content.tables import (
     switch_table,
     walk,
 )
+from runner.publish.content.timing_charts import TimingCharts, timing_charts
 from runner.publish.content.training import Theatre, theatres
 from runner.publish.content.viewer import (
     ChoiceGroup,
@@ -62,6 +63,8 @@ class Hero:
     viewer: Viewer
     best: tuple[Cell, ...]
     """None, or several that are level, when the evidence singles out none."""
+    has_rivals: bool
+    """Whether anything on it can be compared with the original at all."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,13 @@ class GroupPage(Page):
     """What its experiments change, for the diagram."""
 
 
+class PackedFile(TypedDict):
+    """A picture for a ZIP file. A dictionary, as it goes to the page as JSON."""
+
+    src: str
+    name: str
+
+
 @dataclass(frozen=True)
 class RunDetails:
     """What only a run that happened has."""
@@ -101,6 +111,8 @@ class RunDetails:
     machines: tuple[str, ...]
     engines: tuple[str, ...]
     """How its levels were trained."""
+    files: tuple[PackedFile, ...]
+    """Its pictures, to be saved at once."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +154,8 @@ class ImagePage(Page):
     cells: tuple[tuple[Cell, Shown], ...]
     """With the verdict on this image, against the original."""
     viewer: Viewer
+    measures: tuple[tuple[str, Definition], ...]
+    """Those that some picture here has, by name."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +163,7 @@ class ImageTiming:
     """Training times on one image; `columns` levels."""
 
     image: ImageData
-    chart: TimingChart | None
+    charts: TimingCharts
     columns: int
     cells: tuple[Cell, ...]
 
@@ -221,7 +235,8 @@ def all_pages(data: SiteData) -> Iterator[Page]:
         title = image.image.title
         viewer = image_viewer(image, data, first)
         about_it = f"Every experiment on {title}."
-        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer)
+        measured = tuple((name, each) for name, each in DEFINITIONS.items() if _has(name, on_it))
+        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer, measured)
     if data.is_watchable:
         watch = "Trainings on one clock: what each level makes of its noise, and its loss, epoch by epoch."
         yield TrainingPage("train.html", "Watch it train", watch, theatres(data))
@@ -238,6 +253,11 @@ def all_pages(data: SiteData) -> Iterator[Page]:
     yield AboutPage("about.html", "About", about_all, tuple(DEFINITIONS.values()))
 
 
+def _has(measure: str, cells: Iterable[tuple[Cell, Shown]]) -> bool:
+    outputs = (cell.run.record.output for cell, _ in cells if cell.run)
+    return any(output.metrics.get(measure) is not None for output in outputs if output)
+
+
 def _judged(cell: Cell, original: Cell, data: SiteData) -> tuple[Cell, Shown]:
     factor = factor_name(data.study.study.factor)
     return cell, verdict_of(() if cell is original else compare_cells(cell, original, factor))
@@ -245,8 +265,11 @@ def _judged(cell: Cell, original: Cell, data: SiteData) -> tuple[Cell, Shown]:
 
 def _hero(original: Cell, data: SiteData, choices: tuple[ChoiceGroup, ...]) -> Hero:
     others = [cell for cell in data.cells if cell.image is original.image and cell is not original]
-    best = best_on(others, original, factor_name(data.study.study.factor))
-    return Hero(original.image, hero_viewer(choices, original, best[0] if len(best) == 1 else None), best)
+    factor = factor_name(data.study.study.factor)
+    best = best_on(others, original, factor)
+    has_rivals = any(compare_cells(cell, original, factor) for cell in others)
+    viewer = hero_viewer(choices, original, best[0] if len(best) == 1 else None)
+    return Hero(original.image, viewer, best, has_rivals)
 
 
 def _experiment_pages(
@@ -314,11 +337,24 @@ def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:
         walk(snapshots),
         tuple(dict.fromkeys(machine_words(provenance) for provenance in work)),
         tuple(dict.fromkeys(engine_words(level.record.provenance) for level in run.levels)),
+        tuple(_files(run)),
     )
+
+
+def _files(run: Run) -> Iterator[PackedFile]:
+    """A run's result and its sheets of snapshots."""
+    record = run.record
+    named = [(f"{record.factor}-seed{record.seed}", run.output)]
+    named += [(f"level{level.record.level}-snapshots", level.sheet) for level in run.levels]
+    for name, slot in named:
+        if slot.picture:
+            yield PackedFile(src=slot.picture.url, name=f"{name}{slot.picture.suffix}")
 
 
 def _image_timing(data: SiteData, index: int) -> ImageTiming:
     cells = [experiment.cells[index] for experiment in data.experiments]
     timed = tuple(cell for cell in cells if cell.run or cell.timing.published.value is not None)
     columns = max((len(cell.timing.levels) for cell in timed), default=0)
-    return ImageTiming(data.images[index], timing_chart(timed), columns, timed)
+    floor = data.noise_floor.factor if data.noise_floor else None
+    charts = timing_charts(timed, data.study.original.id, floor)
+    return ImageTiming(data.images[index], charts, columns, timed)

@@ -11,11 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rjsmin import jsmin
 
 from runner.publish import words
+from runner.publish.content.cards import card_of
 from runner.publish.content.charts import THEMES
-from runner.publish.content.metrics import interval_words
+from runner.publish.content.metrics import fixed, interval_words
 from runner.publish.content.pages import Page
 from runner.publish.data.model import SiteData
 from runner.shipped import shipped
+from singan import __version__
 from singan.errors import UserError
 from singan.settings import PUBLISHED_EPOCHS
 
@@ -27,16 +29,26 @@ DOWNLOADS = ("study.json", "runs.csv", "levels.csv")
 class Renderer:
     """Renders pages of one site."""
 
-    def __init__(self, data: SiteData) -> None:
+    def __init__(self, data: SiteData, address: str = "") -> None:
+        """`address`, ending in a slash, is where the site will be; without it, cards have relative ones."""
+        self._data = data
+        self._address = address
         self._environment = _environment()
         self._environment.globals.update(
-            site=data, downloads=DOWNLOADS, themes=THEMES, published_epochs=PUBLISHED_EPOCHS
+            site=data,
+            version=__version__,
+            downloads=DOWNLOADS,
+            themes=THEMES,
+            published_epochs=PUBLISHED_EPOCHS,
         )
 
     def html(self, page: Page) -> bytes:
         """The page's file."""
         template = self._environment.get_template(f"pages/{page.template}")
-        return words.harmless(template.render(page=page, root=page.root)).encode()
+        card = card_of(page, self._data)
+        start = self._address or page.root
+        shared = {"card": f"{start}{card.url}" if card else "", "address": self._address}
+        return words.harmless(template.render(page=page, root=page.root, **shared)).encode()
 
 
 def static_files() -> Iterator[tuple[str, bytes]]:
@@ -70,5 +82,6 @@ def _environment() -> Environment:
         plural=words.plural,
         capitalised=words.capitalised,
         interval=interval_words,
+        fixed=fixed,
     )
     return environment
