@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from helpers.records import Synthetic, small_study, write_published_figures, write_results
 from runner.publish.site import build_site
@@ -61,6 +61,7 @@ PAGES = (
     "experiments/early-stop",
     "experiments/real-b",
     "images/stone-face",
+    "train",
     "timing",
     "findings",
     "reproduction",
@@ -341,10 +342,17 @@ SHOTS = """details => [...details.querySelectorAll(".shot")].map(shot =>
   [shot.ariaLabel, shot.firstElementChild.getAttribute("href").split("/").at(-1), shot.viewBox.baseVal.x])"""
 
 
+def read(details: Locator) -> None:
+    """Come to an explorer, which is open, as a reader does."""
+    details.locator(".explorer").scroll_into_view_if_needed()
+    details.page.mouse.move(5, 5)
+    expect(details.locator("output")).not_to_be_empty()
+
+
 def test_snapshots_are_walked_beside_the_originals(page: Page, site: Path) -> None:
     page.goto((site / "experiments" / "real-b.html").as_uri() + "#colosseum")
     details = page.locator("section:has(#colosseum) details:has(.explorer)")
-    details.locator("summary").click()
+    read(details)
     tables, output = details.locator("table"), details.locator("output")
     sheets = tables.last.locator("img")
     assert sheets.count() == 2
@@ -368,7 +376,7 @@ def test_snapshots_are_walked_beside_the_originals(page: Page, site: Path) -> No
 def test_an_early_stop_stands_beside_the_original_at_the_same_epoch(page: Page, site: Path) -> None:
     page.goto((site / "experiments" / "real-a.html").as_uri())
     details = page.locator("details:has(.explorer)").first
-    details.locator("summary").click()
+    read(details)
     details.get_by_role("slider", name="Level").focus()
     page.keyboard.press("ArrowLeft")
     own, original = (words for words, _, _ in details.evaluate(SHOTS))
@@ -393,3 +401,26 @@ def test_the_switch_between_profiles_is_seen_and_followed_without_script(
         assert page.url == (site / "profiles/preview/timing.html").as_uri(), "pages of the same profile"
         page.get_by_role("navigation", name="Profiles").get_by_role("link", name="Smoke").click()
         assert page.url == (site / "timing.html").as_uri()
+
+
+@pytest.mark.parametrize("page", [(390, "light"), (1280, "dark")], indirect=True, ids=str)
+def test_charts_of_times_have_a_drawing_for_the_width_of_the_page(page: Page, site: Path) -> None:
+    page.goto((site / "timing.html").as_uri())
+    page.evaluate(SHOW_ALL)
+    for chart in page.locator(".chart.fitting:visible").all():
+        shown, natural = chart.evaluate("image => [image.clientWidth, image.naturalWidth]")
+        own = round(natural * 3 / 4)  # a drawing counts in points
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        assert own == (360 if width < 400 else 900)
+        assert shown / own > 0.95, "its text is not shrunk"
+    assert page.locator(".scroll .chart.fitting").count() == 0
+
+
+def test_bars_are_shown_in_full_or_as_shares_by_key(page: Page, site: Path) -> None:
+    page.goto((site / "timing.html").as_uri())
+    page.get_by_role("radio", name="Seconds").last.focus()
+    section = page.locator("section:has(#colosseum)")
+    panels = section.locator(".tab-panel")
+    assert [panels.nth(i).is_visible() for i in range(2)] == [True, False]
+    page.keyboard.press("ArrowRight")
+    assert [panels.nth(i).is_visible() for i in range(2)] == [False, True]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import doctest
+import re
+from pathlib import Path
 
 import pytest
 
-from helpers.records import MACHINE
+from helpers.records import MACHINE, Synthetic, small_study, write_results
 from helpers.times import levels_of
 from runner import progress
 from runner.publish import words
+from runner.publish.content.timing_charts import RatioChart, TimingChart, TimingCharts, timing_charts
+from runner.publish.data.gather import gather
 from runner.publish.data.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
 from runner.study.published import Published
 
@@ -103,3 +107,63 @@ def test_a_ratio_over_several_images_is_of_one_clock() -> None:
     assert total_ratio([both, Compared(30, 10)]) == 2
     assert total_ratio([both, Compared(None, 10)]) == 0.5
     assert total_ratio([]) is None
+
+
+def charts_of(
+    folder: Path, what: Synthetic, image: str = "colosseum", floor: float | None = 1.2
+) -> TimingCharts:
+    study = small_study()
+    write_results(folder / "results", study, what)
+    cells = [cell for cell in gather(study, folder / "results").cells if cell.image.image.id == image]
+    return timing_charts(cells, "original", floor)
+
+
+def test_published_times_are_outlined_on_the_scale_on_which_the_original_is_as_long(tmp_path: Path) -> None:
+    charts = charts_of(tmp_path, Synthetic())
+    assert [mode for mode, _ in charts.bars] == ["absolute", "share"]
+    chart = charts.bars[0][1].wide
+    assert isinstance(chart, TimingChart)
+    original = next(bar for bar in chart.bars if bar.label == "original")
+    assert sum(original.ghost) * chart.scale == pytest.approx(sum(original.parts))
+    assert len(original.ghost) == len(original.parts), "the author published minutes a level"
+
+
+def test_a_run_that_was_published_and_not_trained_here_is_outlined_alone(tmp_path: Path) -> None:
+    charts = charts_of(tmp_path, Synthetic(left_out=[("early-stop", "colosseum")]))
+    chart = charts.bars[0][1].narrow
+    assert isinstance(chart, TimingChart)
+    bar = next(bar for bar in chart.bars if bar.label == "early-stop")
+    assert bar.parts == ()
+    assert bar.ghost
+    assert charts.ratios
+    assert isinstance(charts.ratios.wide, RatioChart)
+    row = next(row for row in charts.ratios.wide.rows if row.label == "early-stop")
+    assert row.measured is None
+    assert row.published == pytest.approx(0.81, abs=0.01)
+
+
+def test_without_any_training_there_are_no_bars(tmp_path: Path) -> None:
+    experiments = ("original", "early-stop", "real-a", "real-b")
+    charts = charts_of(tmp_path, Synthetic(left_out=[(name, "colosseum") for name in experiments]))
+    assert charts.bars == ()
+    assert charts.ratios, "what was published has ratios all the same"
+
+
+def test_the_noise_floor_and_the_line_at_one_are_drawn_and_text_is_large_enough(tmp_path: Path) -> None:
+    charts = charts_of(tmp_path, Synthetic())
+    assert charts.ratios
+    drawn = {size: chart.svgs()["light"].decode() for size, chart in vars(charts.ratios).items()}
+    assert "as far as equal trainings differ" in drawn["wide"]
+    assert "as far as equal trainings differ" not in charts_without_floor(tmp_path)
+    for chart in charts.files:
+        for theme, svg in chart.svgs().items():
+            sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg.decode())]
+            assert sizes, theme
+            assert min(sizes) >= (13 if chart.width < 400 else 11)
+            assert chart.svgs()[theme] == svg, "the same bytes twice"
+
+
+def charts_without_floor(folder: Path) -> str:
+    ratios = charts_of(folder / "other", Synthetic(), floor=None).ratios
+    assert ratios
+    return ratios.wide.svgs()["light"].decode()

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import io
-import math
-import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import PIL.Image
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Request, Route
 
 from helpers import records
 from helpers.records import Pixels, Synthetic, small_study, write_results
+from helpers.viewers import (
+    SHARP,
+    TALL,
+    WIDE,
+    Site,
+    address_of,
+    at,
+    choose,
+    chromium,
+    drag,
+    file_pixels,
+    image_point,
+    mode,
+    open_viewer,
+    pixels,
+    point_at,
+    quiet_context,
+    serving,
+    shown,
+    stage,
+    transforms,
+    wait_for,
+)
+from runner.publish.audit.audit import MOST_SCRIPT_bytes
+from runner.publish.output.render import static_files
 from runner.publish.site import build_site
-from runner.record.schema import Results
 from singan.geometry import Size
 
 pytestmark = pytest.mark.browser
 
 EXPERIMENT, IMAGE = "experiments/real-b.html", "images/colosseum.html"
-WIDE, TALL = '.viewer[data-image="colosseum"]', '.viewer[data-image="stone-face"]'
-
-TRANSFORMS = """root => [...root.querySelectorAll(".pane")]
-  .filter(pane => pane.querySelector(".stage").clientWidth)
-  .map(pane => new DOMMatrix(pane.querySelector(".frame").style.transform))
-  .map(matrix => [matrix.a, matrix.e, matrix.f])"""
-"""Scale and position of each pane's picture."""
-
-SHARP = """root => {
-  const images = [...root.querySelectorAll(".layer:not([hidden]) img")];
-  return images.length && images.every(image => image.src.includes("/pictures/") && image.complete);
-}"""
-"""Whether every picture shown is the lossless one."""
 
 FOCUSED = """() => {
   const element = document.activeElement;
@@ -57,29 +60,12 @@ SHIFTS = """window.shift = 0; new PerformanceObserver(list => list.getEntries()
   .forEach(entry => window.shift += entry.value)).observe({type: "layout-shift", buffered: true})"""
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it so)
-        """A test needs no log."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """A built site and the record it was built from."""
-
-    results: Results
-    folder: Path
-    address: str
-    """Where it is served, in a folder of a host."""
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A folder that is served, and its address."""
     root = tmp_path_factory.mktemp("host")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(root))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield root, f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with serving(root) as address:
+        yield root, address
 
 
 @pytest.fixture(scope="module")
@@ -94,116 +80,17 @@ def site(server: tuple[Path, str]) -> Site:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "these tests need Chromium on the path"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A context with the options the test asks for, which no page of may say anything in the console."""
-    options: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
-    context = browser.new_context(**(options | getattr(request, "param", {})))
-    messages: list[str] = []
-    context.on("console", lambda message: messages.append(message.text))
-    context.on("weberror", lambda error: messages.append(str(error.error)))
-    yield context
-    context.close()
-    assert messages == []
+    with quiet_context(browser, getattr(request, "param", {})) as context:
+        yield context
 
 
 with_options = partial(pytest.mark.parametrize, "context", indirect=True, ids=[""])
-
-
-def open_viewer(context: BrowserContext, address: str, selector: str = WIDE) -> Locator:
-    """A viewer in sight, all its pictures lossless."""
-    page = context.new_page()
-    page.goto(address)
-    viewer = page.locator(selector)
-    viewer.evaluate("viewer => viewer.scrollIntoView()")
-    viewer.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    viewer.dispatch_event("pointerover")
-    wait_for(viewer, SHARP)
-    return viewer
-
-
-def wait_for(viewer: Locator, condition: str) -> None:
-    deadline = time.monotonic() + 10
-    while not viewer.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        viewer.page.wait_for_timeout(20)
-
-
-def stage(viewer: Locator, index: int = 0) -> Locator:
-    return viewer.locator(".stage").nth(index)
-
-
-def at(viewer: Locator, across: float, down: float, index: int = 0) -> tuple[int, int]:
-    """A point of a stage on the screen, by fractions of its sides: whole pixels, as a wheel reports them."""
-    box = stage(viewer, index).bounding_box()
-    assert box
-    return math.ceil(box["x"] + across * box["width"]), math.ceil(box["y"] + down * box["height"])
-
-
-def transforms(viewer: Locator) -> list[list[float]]:
-    found: list[list[float]] = viewer.evaluate(TRANSFORMS)
-    return found
-
-
-def image_point(viewer: Locator, point: tuple[float, float], index: int = 0) -> tuple[float, float]:
-    """The image coordinates shown at a point of the screen."""
-    box = stage(viewer, index).bounding_box()
-    scale, x, y = transforms(viewer)[index]
-    assert box
-    return (point[0] - box["x"] - x) / scale, (point[1] - box["y"] - y) / scale
-
-
-def mode(viewer: Locator, name: str) -> None:
-    viewer.locator(f'.modes input[value="{name}"]').check(force=True)
-
-
-def choose(viewer: Locator, pane: int, choice: str) -> None:
-    viewer.locator(".choice").nth(pane).select_option(choice)
-    wait_for(viewer, SHARP)
-
-
-def shown(viewer: Locator, index: int = 0) -> str:
-    """The file that a stage shows."""
-    return viewer.locator(".stage").nth(index).locator("img").first.get_attribute("src") or ""
-
-
-def address_of(viewer: Locator) -> str:
-    """The page's address, once it says what is shown."""
-    viewer.page.wait_for_timeout(350)
-    return viewer.page.url
-
-
-def point_at(viewer: Locator, point: tuple[float, float]) -> None:
-    """Move the pointer there as a hand does: not in one leap."""
-    viewer.page.mouse.move(point[0] - 3, point[1] - 2)
-    viewer.page.mouse.move(*point)
-
-
-def pixels(stage: Locator) -> Pixels:
-    """What a stage looks like, `[H, W, 3]`, without what lies over its pictures, and without broken edges."""
-    stage.evaluate(
-        """stage => stage.querySelectorAll(".tag, .marker, .divider")
-          .forEach(part => { part.style.opacity = 0 })"""
-    )
-    box = stage.bounding_box()
-    assert box
-    left, top = math.ceil(box["x"]), math.ceil(box["y"])
-    width, height = math.floor(box["x"] + box["width"]) - left, math.floor(box["y"] + box["height"]) - top
-    shot = stage.page.screenshot(clip={"x": left, "y": top, "width": width, "height": height})
-    return np.asarray(PIL.Image.open(io.BytesIO(shot)).convert("RGB"))
-
-
-def file_pixels(site: Site, name: str) -> Pixels:
-    with PIL.Image.open(site.results.folder / name) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 def test_the_wheel_zooms_all_panes_at_the_pointer(context: BrowserContext, site: Site) -> None:
@@ -247,14 +134,6 @@ def test_a_drag_moves_all_panes_and_ends_where_the_picture_ends(context: Browser
     assert np.allclose(transforms(viewer), moved, atol=0.05)
     drag(viewer.page, (x, y), (x + 4000, y + 4000))
     assert all(left == pytest.approx(0, abs=0.05) for _, left, _ in transforms(viewer))
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-    page.mouse.move(*end)
-    page.mouse.up()
 
 
 def test_moving_needs_no_drag(context: BrowserContext, site: Site) -> None:
@@ -345,6 +224,7 @@ def test_the_divider_follows_pointer_click_and_keys(context: BrowserContext, sit
 def test_a_picture_does_not_differ_from_itself(context: BrowserContext, site: Site) -> None:
     viewer = open_viewer(context, f"{site.address}/{EXPERIMENT}")
     mode(viewer, "difference")
+    viewer.get_by_label("What is mapped").select_option("plain")
     viewer.get_by_label("Gain").fill("1")
     plain = pixels(stage(viewer))
     viewer.get_by_label("Gain").fill("3")
@@ -360,6 +240,7 @@ def test_a_picture_does_not_differ_from_itself(context: BrowserContext, site: Si
 def test_a_difference_is_that_of_the_pixels(context: BrowserContext, site: Site) -> None:
     viewer = open_viewer(context, f"{site.address}/{EXPERIMENT}#img=colosseum&a=original&b=real-b")
     mode(viewer, "difference")
+    viewer.get_by_label("What is mapped").select_option("plain")
     viewer.get_by_label("Gain").fill("1")
     one, other = (
         file_pixels(site, f"runs/{name}/colosseum/x8-seed0.webp").astype(int)
@@ -576,7 +457,7 @@ def test_tab_goes_through_the_viewer_in_order_and_is_seen(context: BrowserContex
     names = [name for name, _, _ in seen]
     assert names[:4] == ["side", "3", "Show picture 1 in place of another", "Picture 1"]
     assert names.index("Pane 1: Input, bicubic") < names.index("Picture 2") < names.index("Zoom out")
-    assert names[-3:] == ["Link to this view", "Full screen", "Keys and gestures"]
+    assert names[-4:] == ["Link to this view", "Save PNG", "Full screen", "Keys and gestures"]
     assert all(ring >= 2 for _, ring, _ in seen), seen
     assert all(area >= 24 * 18 for _, _, area in seen), seen
 
@@ -678,8 +559,9 @@ def test_nothing_moves_when_panes_take_the_place_of_figures(context: BrowserCont
 
 
 def test_the_script_is_small() -> None:
-    folder = Path(__file__).parents[1] / "site_templates" / "static"
-    assert sum(path.stat().st_size for path in folder.glob("*.js")) < 40_000
+    scripts = [content for name, content in static_files() if name.endswith(".js")]
+    assert 0 < sum(map(len, scripts)) < MOST_SCRIPT_bytes
+    assert not [script for script in scripts if b"\n " in script or b"/*" in script]
 
 
 def noisy(picture: Callable[..., Pixels]) -> Callable[..., Pixels]:

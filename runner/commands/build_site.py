@@ -18,18 +18,21 @@ from runner.commands.options import path_option, results_option, study_option
 @click.option(
     "--profile", "profile_name", default=None, help="Which to begin with. Default: the most faithful one."
 )
+@click.option("--address", default=None, help="Where it will be published, for the cards of shared pages.")
 @click.option(
     "--check",
     is_flag=True,
     help="Also look for dead links, invalid or heavy pages, missing pictures; exits with 1 if there are any.",
 )
-def build_site(study: Path, results: Path, out: Path, profile_name: str | None, check: bool) -> None:
+def build_site(
+    study: Path, results: Path, out: Path, profile_name: str | None, address: str | None, check: bool
+) -> None:
     """Render the record as a web site."""
     from runner.publish.audit.audit import audit
     from runner.publish.site import build_site as build
     from runner.study.load import load_study
 
-    report = build(load_study(study), results, out, profile_name)
+    report = build(load_study(study), results, out, profile_name, address)
     for note in report.notes:
         click.echo(f"note: {note}")
     click.echo(f"{report.pages} pages in {out}; open {out / 'index.html'}")

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from runner.publish.content.cards import card_of
 from runner.publish.content.charts import Chart
-from runner.publish.content.pages import ExperimentPage, Page, ReproductionPage, TimingPage
+from runner.publish.content.pages import ExperimentPage, ImagePage, Page, ReproductionPage, TimingPage
 from runner.publish.content.profiles import ProfilePages, pages_by_profile
 from runner.publish.data.gather import gather_all
 from runner.publish.data.model import SiteData
@@ -20,6 +22,7 @@ from runner.publish.output.pictures import all_crops, all_thumbnails, copy_pictu
 from runner.publish.output.render import Renderer, static_files
 from runner.streams import harmless
 from runner.study.schema import Study
+from singan.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,21 @@ class SiteReport:
     """What the record lacks, or has that is not shown as the study no longer has it."""
 
 
-def build_site(study: Study, results_root: Path, out: Path, first: str | None = None) -> SiteReport:
+def build_site(
+    study: Study, results_root: Path, out: Path, first: str | None = None, address: str | None = None
+) -> SiteReport:
     """Render the record of every profile into the folder `out`, which begins with `first`.
 
     That is the most faithful profile by default; the pages of the others lie below it, in `profiles/`.
 
+    `address` is where it will be published: services that show a card of a shared page want whole addresses.
     Raises `UserError` when there is nothing to show, a record cannot be read, or `out` is not ours to write;
     then `out` is as it was.
     """
     profiles = gather_all(study, results_root, first)
     with site_folder(out, _made_with()) as folder:
         shown = pages_by_profile(profiles)
-        _write(shown, folder)
+        _write(shown, folder, _checked(address))
     return SiteReport(
         out=out,
         profiles=tuple(data.folder for data in profiles),
@@ -73,20 +79,33 @@ def _notes(profiles: Sequence[SiteData]) -> Iterator[str]:
         yield from (f"{name}{note}" for note in data.notes)
 
 
-def _write(profiles: Sequence[ProfilePages], folder: SiteFolder) -> None:
+def _checked(address: str | None) -> str:
+    """The address with a slash at its end; empty where there is none."""
+    if address is None:
+        return ""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise UserError("is no address of a site", where=harmless(address), right="https://host/folder/")
+    return f"{address.rstrip('/')}/"
+
+
+def _write(profiles: Sequence[ProfilePages], folder: SiteFolder, address: str) -> None:
     for name, content in static_files():
         folder.write(name, content)
     for shown in profiles:
-        renderer = Renderer(shown, profiles)
+        renderer = Renderer(shown, profiles, address)
         for page in shown.pages:
             folder.write(shown.folder + page.path, renderer.html(page))
         for name, content in downloads(shown.data, shown.root):
             folder.write(shown.folder + name, content)
         copy_pictures(shown.data, folder)
-    charts = (chart for shown in profiles for page in shown.pages for chart in _charts(page))
+    pages = [(shown.data, page) for shown in profiles for page in shown.pages]
+    charts = (chart for _, page in pages for chart in _charts(page))
     thumbnails = (each for shown in profiles for each in all_thumbnails(shown.data))
     crops = (each for shown in profiles for each in all_crops(shown.data))
-    write_derived([*charts, *thumbnails, *crops], folder)
+    cards = (card for data, page in pages if (card := card_of(page, data)))
+    maps = (one for _, page in pages if isinstance(page, ImagePage) for one in page.viewer.maps)
+    write_derived([*charts, *thumbnails, *crops, *maps, *cards], folder)
 
 
 def _charts(page: Page) -> list[Chart]:
@@ -95,7 +114,7 @@ def _charts(page: Page) -> list[Chart]:
     if isinstance(page, ExperimentPage):
         found += [section.details.loss_chart for section in page.sections if section.details]
     if isinstance(page, TimingPage):
-        found += [image.chart for image in page.images]
+        found += [chart for image in page.images for chart in image.charts.files]
     if isinstance(page, ReproductionPage):
         found += [measure.chart for measure in page.found.measures]
     return [chart for chart in found if chart]
@@ -104,7 +123,14 @@ def _charts(page: Page) -> list[Chart]:
 def _made_with() -> str:
     """What decides the bytes of thumbnails and charts, beyond what they show: libraries, and our own code."""
     here = Path(__file__).parent
-    drawn_by = ("content/charts.py", "content/labels.py", "output/pictures.py")
+    drawn_by = (
+        "content/cards.py",
+        "content/charts.py",
+        "content/labels.py",
+        "content/maps.py",
+        "content/timing_charts.py",
+        "output/pictures.py",
+    )
     code = b"".join((here / name).read_bytes() for name in drawn_by)
-    versions = [f"{name} {version(name)}" for name in ("pillow", "matplotlib")]
+    versions = [f"{name} {version(name)}" for name in ("pillow", "matplotlib", "scikit-image")]
     return ", ".join([*versions, f"code {hashlib.sha256(code).hexdigest()[:12]}"])

@@ -90,7 +90,9 @@ class _Audit:
             what = "dead link" if address.use == "link" else "missing file"
             yield f"{what}: {address.text}"
         elif (
-            parts.fragment and target in self._pages and _place(parts.fragment) not in self._pages[target].ids
+            parts.fragment
+            and target in self._pages
+            and not _is_place(parts.fragment, self._pages[target].ids)
         ):
             yield f"dead link, no such place there: {address.text}"
 
@@ -115,6 +117,12 @@ class _Audit:
 
     def _loads(self, name: str) -> bool:
         return bool(_FOREIGN_IN_CODE.search((self._folder / name).read_text(encoding="utf-8")))
+
+
+def _is_place(fragment: str, ids: Collection[str]) -> bool:
+    """Whether a fragment names an element, or what a script shows of an image: a view, a moment."""
+    image = parse_qs(fragment).get("img", [""])[0]
+    return unquote(fragment) in ids or bool({f"viewer.{image}", f"theatre.{image}"} & set(ids))
 
 
 def _present(folder: Path) -> Collection[str]:

@@ -122,6 +122,9 @@ _NEVER_WITHIN: Mapping[str, frozenset[str]] = {
 _REFERRING = ("aria-controls", "aria-describedby", "aria-labelledby", "for", "headers")
 """Attributes that name ids of the same page."""
 
+_DATA_ADDRESSES = ("data-src", "data-thumb", "data-residual", "data-apart")
+"""Attributes that hold an address for a script."""
+
 Use = Literal["link", "eager", "lazy"]
 """What an address is for: to be followed; loaded with the page; or loaded when it is needed."""
 
@@ -257,5 +260,7 @@ def _plain(given: Mapping[str, str]) -> Iterator[str]:
 
 def _of_data(given: Mapping[str, str]) -> Iterator[str]:
     """Addresses in the attributes that scripts read; relative to the site's folder, as `/` says here."""
-    yield from (f"/{given[name]}" for name in ("data-src", "data-thumb") if name in given)
-    yield from (f"/{sheet['src']}" for sheet in json.loads(given.get("data-levels", "[]")))
+    yield from (f"/{given[name]}" for name in _DATA_ADDRESSES if name in given)
+    for name in ("data-levels", "data-takes", "data-files"):
+        text = given.get(name, "")
+        yield from (f"/{sheet['src']}" for sheet in (json.loads(text) if text.startswith("[") else ()))

@@ -6,7 +6,7 @@ import io
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullLocator
 
 from runner.publish.content.labels import Box, place_labels
-from runner.publish.data.model import Cell, Run, digest_of
-from runner.publish.words import ratio, size_words
+from runner.publish.data.model import Run, digest_of
+from runner.publish.words import size_words
 
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
@@ -35,8 +35,8 @@ _LABEL_px = 11
 _LETTER_px = 5.4
 """Mean width of a letter of a label."""
 
-_INK, _QUIET, _GRID = "#24211e", "#6a645d", "#dedad4"
-_DARK = {_INK: "#e8e4de", _QUIET: "#a7a099", _GRID: "#3a3733"}
+INK, QUIET, GRID = "#24211e", "#6a645d", "#dedad4"
+_DARK = {INK: "#e8e4de", QUIET: "#a7a099", GRID: "#3a3733"}
 
 _SETTINGS = {
     "svg.hashsalt": "singan",
@@ -45,14 +45,14 @@ _SETTINGS = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial", "sans-serif"],
     "font.size": 11.0,
-    "text.color": _INK,
-    "axes.labelcolor": _QUIET,
-    "axes.edgecolor": _GRID,
-    "xtick.color": _GRID,
-    "ytick.color": _GRID,
-    "xtick.labelcolor": _QUIET,
-    "ytick.labelcolor": _QUIET,
-    "grid.color": _GRID,
+    "text.color": INK,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": GRID,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "grid.color": GRID,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
@@ -167,68 +167,6 @@ class LossChart(Chart):
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A run's training time, level by level, minutes or seconds alike."""
-
-    label: str
-    parts: tuple[float, ...]
-    note: str
-
-
-@dataclass(frozen=True)
-class TimingChart(Chart):
-    """Training time of each run on one image, stacked by level."""
-
-    bars: tuple[Bar, ...]
-    unit: str
-
-    width = 1100
-    kind = "timing"
-
-    @property
-    def height(self) -> int:
-        return 90 + 26 * len(self.bars)
-
-    @property
-    def colours(self) -> int:
-        return max((len(bar.parts) for bar in self.bars), default=0)
-
-    def draw(self, figure: Figure) -> None:
-        bottom, top = 46 / self.height, 44 / self.height
-        axes = figure.add_axes((0.12, bottom, 0.8, 1 - bottom - top))
-        for level in range(self.colours):
-            self._draw_level(axes, level)
-        longest = max((sum(bar.parts) for bar in self.bars), default=1.0) or 1.0
-        for row, bar in enumerate(self.bars):
-            axes.text(sum(bar.parts) + longest * 0.008, row, bar.note, va="center", fontsize=10, color=_QUIET)
-        axes.set_xlim(0, longest * 1.04)
-        axes.set_ylim(len(self.bars) - 0.5, -0.5)
-        axes.set_yticks(range(len(self.bars)), [bar.label for bar in self.bars])
-        axes.tick_params(axis="y", length=0, labelcolor=_INK)
-        axes.set_xlabel(self.unit)
-        axes.grid(axis="x", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines["left"].set_visible(False)
-        figure.legend(
-            loc="upper left", bbox_to_anchor=(0.115, 1.0), ncols=max(1, self.colours), fontsize=10,
-            handlelength=0.9, handletextpad=0.4, columnspacing=1.1,
-        )  # fmt: skip
-
-    def _draw_level(self, axes: Axes, level: int) -> None:
-        """One level's part of every bar."""
-        rows = [row for row, bar in enumerate(self.bars) if level < len(bar.parts)]
-        parts = [self.bars[row].parts for row in rows]
-        axes.barh(
-            rows,
-            [part[level] for part in parts],
-            left=[sum(part[:level]) for part in parts],
-            height=0.66,
-            color=level_colour("light", level, self.colours),
-            label=f"level {level}" if level == 0 else str(level),
-        )
-
-
-@dataclass(frozen=True)
 class Point:
     """A run in a scatter: what was published, and what it is here."""
 
@@ -260,7 +198,7 @@ class ScatterChart(Chart):
     def draw(self, figure: Figure) -> None:
         axes = figure.add_axes((0.125, 0.13, 0.855, 0.79))
         low, high = self._range()
-        axes.plot((low, high), (low, high), color=_GRID, linewidth=1.2, zorder=1)
+        axes.plot((low, high), (low, high), color=GRID, linewidth=1.2, zorder=1)
         for index, image in enumerate(self.images):
             self._draw_image(axes, index, image)
         if self._is_wide:
@@ -340,7 +278,7 @@ class ScatterChart(Chart):
                     ha="center",
                     va="center",
                     fontsize=9,
-                    color=_QUIET,
+                    color=QUIET,
                 )
 
 
@@ -372,26 +310,3 @@ def loss_chart(run: Run) -> LossChart | None:
             label = f"level {record.level} · {size_words(record.width, record.height)}"
             curves.append(Curve(label, epochs, losses))
     return LossChart(tuple(curves)) if curves else None
-
-
-def timing_chart(cells: Sequence[Cell]) -> TimingChart | None:
-    """The timing chart of one image's runs; None where nothing was trained."""
-    runs = [(cell, cell.run) for cell in cells if cell.run is not None and cell.run.levels]
-    longest = max((sum(_seconds(run)) for _, run in runs), default=0.0)
-    scale, unit = (60, "minutes") if longest >= 300 else (1, "seconds")
-    bars = tuple(
-        Bar(cell.experiment.id, tuple(part / scale for part in _seconds(run)), _bar_note(cell))
-        for cell, run in runs
-    )
-    return TimingChart(bars, unit) if bars else None
-
-
-def _seconds(run: Run) -> tuple[float, ...]:
-    by_level = {level.record.level: level.record.seconds for level in run.levels}
-    return tuple(by_level.get(index, 0.0) for index in range(max(by_level, default=-1) + 1))
-
-
-def _bar_note(cell: Cell) -> str:
-    if cell.timing.measured.value is None:
-        return "incomplete"
-    return ratio(cell.timing.measured.ratio)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from runner.metrics.evaluate import DEFINITIONS, Definition
 from runner.publish.content.answer import Answer, answer
-from runner.publish.content.charts import LossChart, TimingChart, loss_chart, timing_chart
+from runner.publish.content.charts import LossChart, loss_chart
 from runner.publish.content.comparison import Comparison, Scatters, compare_experiments, seed_scatters
 from runner.publish.content.findings import CheckResult, Finding, findings
 from runner.publish.content.matrix import MatrixTable, Shown, matrix
@@ -26,7 +26,9 @@ from runner.publish.content.tables import (
     switch_table,
     walk,
 )
+from runner.publish.content.timing_charts import TimingCharts, timing_charts
 from runner.publish.content.tradeoff import TradeOffs, trade_offs
+from runner.publish.content.training import Theatre, theatres
 from runner.publish.content.verdicts import Judged, judge_cell, judge_experiment
 from runner.publish.content.viewer import (
     ChoiceGroup,
@@ -94,6 +96,13 @@ class GroupPage(Page):
     """By image: what is seen at its first place."""
 
 
+class PackedFile(TypedDict):
+    """A picture for a ZIP file. A dictionary, as it goes to the page as JSON."""
+
+    src: str
+    name: str
+
+
 @dataclass(frozen=True)
 class RunDetails:
     """What only a run that happened has."""
@@ -107,6 +116,8 @@ class RunDetails:
     machines: tuple[str, ...]
     engines: tuple[str, ...]
     """How its levels were trained."""
+    files: tuple[PackedFile, ...]
+    """Its pictures, to be saved at once."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,8 @@ class ImagePage(Page):
     """With the verdict on this image, against the original."""
     viewer: Viewer
     sheet: PlaceSheet
+    measures: tuple[tuple[str, Definition], ...]
+    """Those that some picture here has, by name."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +171,7 @@ class ImageTiming:
     """Training times on one image; `columns` levels."""
 
     image: ImageData
-    chart: TimingChart | None
+    charts: TimingCharts
     columns: int
     cells: tuple[Cell, ...]
 
@@ -170,6 +183,15 @@ class TimingPage(Page):
     template = "timing.html"
 
     images: tuple[ImageTiming, ...]
+
+
+@dataclass(frozen=True)
+class TrainingPage(Page):
+    """Trainings to watch, several on one clock."""
+
+    template = "train.html"
+
+    theatres: tuple[Theatre, ...]
 
 
 @dataclass(frozen=True)
@@ -227,7 +249,12 @@ def all_pages(data: SiteData) -> Iterator[Page]:
         viewer = image_viewer(image, data, first)
         about_it = f"Every experiment on {title}."
         sheet = sheets[image.image.id]
-        yield ImagePage(f"images/{image.image.id}.html", title, about_it, image, on_it, viewer, sheet)
+        measured = tuple((name, each) for name, each in DEFINITIONS.items() if _has(name, on_it))
+        path = f"images/{image.image.id}.html"
+        yield ImagePage(path, title, about_it, image, on_it, viewer, sheet, measured)
+    if data.is_watchable:
+        watch = "Trainings on one clock: what each level makes of its noise, and its loss, epoch by epoch."
+        yield TrainingPage("train.html", "Watch it train", watch, theatres(data))
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
     if data.study.claim:
@@ -246,6 +273,11 @@ def _judged(cell: Cell, original: Cell, data: SiteData, scatters: Scatters) -> t
     return cell, Shown(UNKNOWN) if verdict is None else Shown(
         verdict.words, str(verdict.rank), verdict.confidence
     )
+
+
+def _has(measure: str, cells: Iterable[tuple[Cell, Shown]]) -> bool:
+    outputs = (cell.run.record.output for cell, _ in cells if cell.run)
+    return any(output.metrics.get(measure) is not None for output in outputs if output)
 
 
 def _experiment_pages(
@@ -317,11 +349,24 @@ def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:
         walk(snapshots),
         tuple(dict.fromkeys(machine_words(provenance) for provenance in work)),
         tuple(dict.fromkeys(engine_words(level.record.provenance) for level in run.levels)),
+        tuple(_files(run)),
     )
+
+
+def _files(run: Run) -> Iterator[PackedFile]:
+    """A run's result and its sheets of snapshots."""
+    record = run.record
+    named = [(f"{record.factor}-seed{record.seed}", run.output)]
+    named += [(f"level{level.record.level}-snapshots", level.sheet) for level in run.levels]
+    for name, slot in named:
+        if slot.picture:
+            yield PackedFile(src=slot.picture.url, name=f"{name}{slot.picture.suffix}")
 
 
 def _image_timing(data: SiteData, index: int) -> ImageTiming:
     cells = [experiment.cells[index] for experiment in data.experiments]
     timed = tuple(cell for cell in cells if cell.run or cell.timing.published.value is not None)
     columns = max((len(cell.timing.levels) for cell in timed), default=0)
-    return ImageTiming(data.images[index], timing_chart(timed), columns, timed)
+    floor = data.noise_floor.factor if data.noise_floor else None
+    charts = timing_charts(timed, data.study.original.id, floor)
+    return ImageTiming(data.images[index], charts, columns, timed)

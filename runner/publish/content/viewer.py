@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
-from runner.publish.data.model import Cell, ImageData, Run, SiteData, Slot
+from runner.publish.content.maps import ColourMap, DifferenceMap, ResidualMap
+from runner.publish.data.model import Cell, ImageData, PictureFile, Run, SiteData, Slot
 from runner.publish.words import factor_words
 
 MOST_PANES = 4
@@ -37,6 +38,19 @@ class Choice:
     alt: str
     slot: Slot
     levels: tuple[LevelSheet, ...] = ()
+    is_original: bool = False
+    """Whether it is the result that the others are compared with."""
+    residual: ResidualMap | None = None
+    """What is left of it less the input, once it is as small."""
+    apart: ColourMap | None = None
+    """How its colours differ from the original's."""
+    shift: str = ""
+    """How far it is from its input, in figures."""
+
+    @property
+    def maps(self) -> tuple[DifferenceMap, ...]:
+        """The pictures of differences that the site has of it."""
+        return tuple(one for one in (self.residual, self.apart) if one)
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,11 @@ class Viewer:
         width, height = self.frame
         return "tall" if height > width else "wide"
 
+    @property
+    def maps(self) -> tuple[DifferenceMap, ...]:
+        """Every picture of a difference that it can show."""
+        return tuple(one for choice in self._choices() for one in choice.maps)
+
     def _choices(self) -> Iterator[Choice]:
         return (choice for group in self.groups for choice in group.choices)
 
@@ -110,10 +129,11 @@ def experiment_viewer(groups: tuple[ChoiceGroup, ...], cell: Cell, original: Cel
 
 def image_choices(image: ImageData, data: SiteData) -> tuple[ChoiceGroup, ...]:
     """Every picture of an image: what was given, then the outputs by the study's groups; no snapshots yet."""
+    original = data.cell(data.study.original.id, image.image.id).output.picture
     outputs = [
         ChoiceGroup(
             group.group.title,
-            tuple(_outputs(c for e in group.experiments for c in e.cells if c.image is image)),
+            tuple(_outputs((c for e in group.experiments for c in e.cells if c.image is image), original)),
         )
         for group in data.groups
     ]
@@ -132,7 +152,7 @@ def _given(image: ImageData) -> ChoiceGroup:
     return ChoiceGroup("Input and ground truth" if image.ground_truth else "Input", tuple(choices))
 
 
-def _outputs(cells: Iterable[Cell]) -> Iterator[Choice]:
+def _outputs(cells: Iterable[Cell], original: PictureFile | None) -> Iterator[Choice]:
     for cell in cells:
         if cell.state == "not in the study":
             continue
@@ -140,9 +160,34 @@ def _outputs(cells: Iterable[Cell]) -> Iterator[Choice]:
         state = "" if cell.state == "done" else f" ({cell.state})"
         if cell.run is not None and cell.run.is_imported:
             state = " (imported)"
-        yield Choice(name, f"{name}: {title}{state}", _alt(cell, cell.run), cell.output)
+        first = Choice(name, f"{name}: {title}{state}", _alt(cell, cell.run), cell.output)
+        yield _mapped(first, cell, cell.run, original)
         for choice, run in zip(_other_run_ids(cell), cell.runs[1:], strict=True):
-            yield Choice(choice, f"{name}, {_run_words(run)}", _alt(cell, run), run.output)
+            other = Choice(choice, f"{name}, {_run_words(run)}", _alt(cell, run), run.output)
+            yield _mapped(other, cell, run, original)
+
+
+def _mapped(choice: Choice, cell: Cell, run: Run | None, original: PictureFile | None) -> Choice:
+    """The choice with its maps: against its input, and against the original where that is as large."""
+    picture, image = choice.slot.picture, cell.image
+    if picture is None or run is None:
+        return choice
+    residual = None
+    if image.nearest.picture and image.record:
+        residual = ResidualMap(picture, image.nearest.picture, image.record.width, image.record.height)
+    is_original = original is not None and picture.digest == original.digest
+    apart = None
+    if original and not is_original and (picture.width, picture.height) == (original.width, original.height):
+        apart = ColourMap(picture, original, max(1, picture.width // 2), max(1, picture.height // 2))
+    return replace(choice, is_original=is_original, residual=residual, apart=apart, shift=_shift_words(run))
+
+
+def _shift_words(run: Run) -> str:
+    metrics = run.record.output.metrics if run.record.output else {}
+    consistency, shift = metrics.get("lr_psnr"), metrics.get("lr_delta_e")
+    words = [] if consistency is None else [f"LR consistency {consistency:.2f} dB"]
+    words += [] if shift is None else [f"mean ΔE00 {shift:.2f}"]
+    return ", ".join(words)
 
 
 def _alt(cell: Cell, run: Run | None) -> str:

@@ -180,6 +180,14 @@ class Cell:
         """The run to show first."""
         return self.runs[0] if self.runs else None
 
+    @property
+    def is_watchable(self) -> bool:
+        """Whether the run shown first is done and has snapshots of all its levels, with their pictures."""
+        run = self.run
+        if self.state != "done" or run is None or not run.levels or run.missing_levels:
+            return False
+        return all(level.record.snapshots.epochs and level.sheet.picture for level in run.levels)
+
 
 @dataclass(frozen=True)
 class ExperimentData:
@@ -268,6 +276,11 @@ class SiteData:
     def as_published(self) -> bool:
         """Whether everything was trained as long and as wide as in the paper."""
         return self.is_faithful and not any(run.warning for cell in self.cells for run in cell.runs)
+
+    @property
+    def is_watchable(self) -> bool:
+        """Whether some run can be watched as it trained."""
+        return any(cell.is_watchable for cell in self.cells)
 
     @property
     def imported(self) -> int:

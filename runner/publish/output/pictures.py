@@ -72,7 +72,7 @@ class Thumbnails:
 def _cut(pixels: PIL.Image.Image, window: Window) -> bytes:
     right, bottom = window.left + window.width, window.top + window.height
     buffer = io.BytesIO()
-    pixels.crop((window.left, window.top, right, bottom)).save(buffer, "WEBP", lossless=True, method=4)
+    pixels.crop((window.left, window.top, right, bottom)).save(buffer, "WEBP", lossless=True, method=6)
     return buffer.getvalue()
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from rjsmin import jsmin
 
 from runner.files import is_litter
 from runner.publish import words
+from runner.publish.content.cards import card_of
 from runner.publish.content.charts import THEMES
 from runner.publish.content.glyph import glyph
-from runner.publish.content.metrics import good_word, interval_words
+from runner.publish.content.metrics import fixed, good_word, interval_words
 from runner.publish.content.pages import Page
 from runner.publish.content.profiles import ProfilePages, profile_links
 from runner.publish.content.verdicts import MUCH, PLAIN
 from runner.shipped import shipped
 from runner.streams import harmless
+from singan import __version__
 from singan.errors import UserError
 from singan.settings import PUBLISHED_EPOCHS
 
@@ -30,12 +33,15 @@ DOWNLOADS = ("study.json", "runs.csv", "levels.csv")
 class Renderer:
     """Renders the pages of one profile; `profiles` are those of all that are on the site."""
 
-    def __init__(self, shown: ProfilePages, profiles: Sequence[ProfilePages]) -> None:
+    def __init__(self, shown: ProfilePages, profiles: Sequence[ProfilePages], address: str = "") -> None:
+        """`address`, ending in a slash, is where the site will be; without it, cards have relative ones."""
         self._shown = shown
         self._profiles = profiles
+        self._address = address
         self._environment = _environment()
         self._environment.globals.update(
             site=shown.data,
+            version=__version__,
             downloads=DOWNLOADS,
             themes=THEMES,
             published_epochs=PUBLISHED_EPOCHS,
@@ -51,13 +57,21 @@ class Renderer:
         """A template, filled: `home` leads to the pages of its profile, `root` to the site's folder."""
         home, root = page.home, page.home + self._shown.root
         links = profile_links(page, self._shown, self._profiles)
-        return harmless(template.render(page=page, home=home, root=root, profiles=links)).encode()
+        card = card_of(page, self._shown.data)
+        start = self._address or root
+        shared = {"card": f"{start}{card.url}" if card else "", "address": self._address}
+        return harmless(template.render(page=page, home=home, root=root, profiles=links, **shared)).encode()
 
 
 def static_files() -> Iterator[tuple[str, bytes]]:
-    """Files every site has as they are: name in the site, content."""
-    paths = sorted((TEMPLATES / "static").iterdir())
-    return ((f"static/{path.name}", path.read_bytes()) for path in paths if not is_litter(path.name))
+    """Files every site has: name in the site, content. Scripts come without what only their authors read."""
+    for path in sorted((TEMPLATES / "static").iterdir()):
+        if is_litter(path.name):
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".js":
+            content = jsmin(content)
+        yield f"static/{path.name}", content
 
 
 def _environment() -> Environment:
@@ -84,5 +98,6 @@ def _environment() -> Environment:
         interval=interval_words,
         glyph=glyph,
         good_word=good_word,
+        fixed=fixed,
     )
     return environment

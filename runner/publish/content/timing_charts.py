@@ -1,0 +1,336 @@
+"""Training times of an image's runs as charts: bars by level, and ratios measured beside ratios published.
+
+Each is drawn twice, for wide pages and for a phone's, so that its text is read at its own size on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from runner.publish.content.charts import GRID, INK, QUIET, Chart, level_colour
+from runner.publish.data.model import Cell, Run
+from runner.publish.words import ratio
+
+Mode = Literal["absolute", "share"]
+MODES: tuple[Mode, ...] = ("absolute", "share")
+
+_WIDE_px, _NARROW_px = 900, 360
+_ROW_px = 34
+_HEAD_px, _FOOT_px = 34, 50
+_LABEL_px = {True: 88, False: 100}
+"""Room for names of experiments, by whether the chart is narrow."""
+_LONGEST_NAME = 11
+"""Letters of a name that fit there."""
+_FONT_px = {True: 13, False: 11}
+"""Size of its text: a phone shows a narrow chart at about its own size, a wide one is enlarged."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A run's training time, level by level, minutes or seconds alike; empty where nothing was measured."""
+
+    label: str
+    parts: tuple[float, ...]
+    ghost: tuple[float, ...]
+    """What was published, in the same unit: by level, or the total alone."""
+    note: str
+
+
+@dataclass(frozen=True)
+class TimingChart(Chart):
+    """Training time of each run on one image, stacked by level; what was published is outlined below it."""
+
+    bars: tuple[Bar, ...]
+    unit: str
+    mode: Mode
+    scale: float
+    """What the published times are multiplied by: so that the original is as long in both."""
+    is_narrow: bool = False
+
+    kind = "timing"
+
+    @property
+    def width(self) -> int:
+        return _NARROW_px if self.is_narrow else _WIDE_px
+
+    @property
+    def height(self) -> int:
+        legend_rows = -(-(self.colours + 1) // 4) if self.is_narrow else 1
+        return _HEAD_px + 19 * (legend_rows - 1) + _FOOT_px + _ROW_px * len(self.bars)
+
+    @property
+    def colours(self) -> int:
+        return max((len(bar.parts) for bar in self.bars), default=0)
+
+    def draw(self, figure: Figure) -> None:
+        axes = _plot(figure, self)
+        shown = [(self._shown(bar.parts), self._shown(bar.ghost, is_ghost=True)) for bar in self.bars]
+        longest = max((max(sum(parts), sum(ghost)) for parts, ghost in shown), default=1.0) or 1.0
+        for row, (bar, (parts, ghost)) in enumerate(zip(self.bars, shown, strict=True)):
+            self._draw_bar(axes, row, parts, ghost)
+            if self.mode == "absolute":
+                end = max(sum(parts), sum(ghost))
+                axes.text(
+                    end + longest * 0.012,
+                    row,
+                    bar.note,
+                    va="center",
+                    fontsize=_FONT_px[self.is_narrow],
+                    color=QUIET,
+                )
+        room = (
+            1.22 if self.is_narrow and self.mode == "absolute" else 1.08 if self.mode == "absolute" else 1.0
+        )
+        axes.set_xlim(0, longest * room)
+        _name_rows(axes, [bar.label for bar in self.bars], _FONT_px[self.is_narrow])
+        axes.set_xlabel(self.unit if self.mode == "absolute" else "% of the run's training time")
+        axes.locator_params(axis="x", nbins=4 if self.is_narrow else 8)
+        levels = [
+            Patch(
+                color=level_colour("light", level, self.colours),
+                label=f"level {level}" if not level else str(level),
+            )
+            for level in range(self.colours)
+        ]
+        published = Patch(facecolor="none", edgecolor=QUIET, label="published")
+        _legend(figure, [*levels, published], 4 if self.is_narrow else 10, _FONT_px[self.is_narrow])
+
+    def _shown(self, parts: tuple[float, ...], *, is_ghost: bool = False) -> list[float]:
+        """Lengths of a bar's parts; of a total alone no shares are known."""
+        total = sum(parts)
+        if self.mode == "absolute":
+            return [part * self.scale if is_ghost else part for part in parts]
+        if not total or (is_ghost and len(parts) < 2):
+            return []
+        return [100 * part / total for part in parts]
+
+    def _draw_bar(self, axes: Axes, row: int, parts: Sequence[float], ghost: Sequence[float]) -> None:
+        for level, part in enumerate(parts):
+            colour = level_colour("light", level, self.colours)
+            axes.barh(row - 0.1, part, left=sum(parts[:level]), height=0.5, color=colour)
+        for level, part in enumerate(ghost):
+            axes.barh(
+                row + 0.29,
+                part,
+                left=sum(ghost[:level]),
+                height=0.2,
+                facecolor="none",
+                edgecolor=QUIET,
+                linewidth=1,
+            )
+
+
+@dataclass(frozen=True)
+class Dumbbell:
+    """A run's training time as a ratio to the original's: measured here, and published."""
+
+    label: str
+    measured: float | None
+    published: float | None
+
+
+@dataclass(frozen=True)
+class RatioChart(Chart):
+    """Measured ratios beside published ones, a line between both; equal times are at 1."""
+
+    rows: tuple[Dumbbell, ...]
+    floor: float | None
+    """Two trainings of equal work differ by no more than this factor."""
+    is_narrow: bool = False
+
+    kind = "ratios"
+    colours = 2
+
+    @property
+    def width(self) -> int:
+        return _NARROW_px if self.is_narrow else _WIDE_px
+
+    @property
+    def height(self) -> int:
+        return _HEAD_px + (19 if self.is_narrow else 0) + _FOOT_px + 28 * len(self.rows)
+
+    def draw(self, figure: Figure) -> None:
+        axes = _plot(figure, self, head=_HEAD_px + (19 if self.is_narrow else 0))
+        here, there = (level_colour("light", index, 2) for index in range(2))
+        if self.floor:
+            axes.axvspan(1 / self.floor, self.floor, color=GRID, linewidth=0, zorder=0)
+        axes.axvline(1, color=QUIET, linewidth=1.4, zorder=1)
+        for index, row in enumerate(self.rows):
+            if row.measured is not None and row.published is not None:
+                axes.plot((row.measured, row.published), (index, index), color=QUIET, linewidth=1.6, zorder=2)
+            if row.published is not None:
+                axes.plot(
+                    row.published,
+                    index,
+                    "o",
+                    markersize=11,
+                    markerfacecolor="none",
+                    markeredgecolor=there,
+                    markeredgewidth=2,
+                    zorder=3,
+                )
+            if row.measured is not None:
+                axes.plot(row.measured, index, "o", markersize=8, color=here, zorder=4)
+        values = [value for row in self.rows for value in (row.measured, row.published) if value is not None]
+        low, high = min([*values, 1 / (self.floor or 1)]), max([*values, self.floor or 1])
+        margin = 0.06 * (high - low) or 0.1
+        axes.set_xlim(max(0, low - margin), high + margin)
+        _name_rows(axes, [row.label for row in self.rows], _FONT_px[self.is_narrow])
+        axes.set_xlabel(
+            "times as long as the original"
+            if self.is_narrow
+            else "training time, in times the original's: left of 1 is faster"
+        )
+        axes.locator_params(axis="x", nbins=5 if self.is_narrow else 10)
+        marks = [
+            Line2D([], [], marker="o", linestyle="", markersize=8, color=here, label="measured here"),
+            Line2D(
+                [],
+                [],
+                marker="o",
+                linestyle="",
+                markersize=8,
+                markerfacecolor="none",
+                markeredgecolor=there,
+                markeredgewidth=2,
+                label="published",
+            ),
+        ]
+        floor = [Patch(color=GRID, label="as far as equal trainings differ")] if self.floor else []
+        _legend(figure, [*marks, *floor], 2 if self.is_narrow else 3, _FONT_px[self.is_narrow])
+
+
+def _plot(figure: Figure, chart: TimingChart | RatioChart, head: int | None = None) -> Axes:
+    """The area of the plot, with names of runs on its left and a legend above it."""
+    rows = len(chart.bars if isinstance(chart, TimingChart) else chart.rows)
+    top = head if head is not None else chart.height - _FOOT_px - _ROW_px * rows
+    left = _LABEL_px[chart.is_narrow] / chart.width
+    height = chart.height - _FOOT_px - top
+    axes = figure.add_axes(
+        (left, _FOOT_px / chart.height, 1 - left - 14 / chart.width, height / chart.height)
+    )
+    axes.grid(axis="x", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def _name_rows(axes: Axes, labels: Sequence[str], font: int) -> None:
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=font)
+    axes.tick_params(axis="x", labelsize=font)
+    axes.xaxis.label.set_fontsize(font)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _legend(figure: Figure, handles: Sequence[Patch | Line2D], columns: int, font: int) -> None:
+    figure.legend(
+        handles=list(handles), loc="upper left", bbox_to_anchor=(0.0, 1.0), ncols=columns, fontsize=font,
+        handlelength=0.9, handletextpad=0.4, columnspacing=1.0, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TwoSizes:
+    """A chart for wide pages and for a phone's."""
+
+    wide: Chart
+    narrow: Chart
+
+
+@dataclass(frozen=True)
+class TimingCharts:
+    """What is drawn of an image's training times; None where nothing was measured, or no ratio is known."""
+
+    bars: tuple[tuple[Mode, TwoSizes], ...]
+    ratios: TwoSizes | None
+
+    @property
+    def files(self) -> tuple[Chart, ...]:
+        """Every chart."""
+        both = [sizes for _, sizes in self.bars] + ([self.ratios] if self.ratios else [])
+        return tuple(chart for sizes in both for chart in (sizes.wide, sizes.narrow))
+
+
+def timing_charts(cells: Sequence[Cell], original: str, floor: float | None) -> TimingCharts:
+    """The charts of one image's runs, the original's among them by its id; `floor` as in `RatioChart`."""
+    return TimingCharts(_bar_charts(cells, original), _ratio_chart(cells, floor))
+
+
+def _bar_charts(cells: Sequence[Cell], original: str) -> tuple[tuple[Mode, TwoSizes], ...]:
+    longest = max((sum(_seconds(cell.run)) for cell in cells if cell.run), default=0.0)
+    if not longest:
+        return ()
+    seconds, unit = (60.0, "minutes") if longest >= 300 else (1.0, "seconds")
+    bars = tuple(
+        Bar(
+            cell.experiment.id,
+            tuple(part / seconds for part in _seconds(cell.run)) if cell.run else (),
+            tuple(minutes * 60 / seconds for minutes in _published_minutes(cell)),
+            _bar_note(cell),
+        )
+        for cell in cells
+        if (cell.run and cell.run.levels) or _published_minutes(cell)
+    )
+    scale = _scale(bars, original)
+    return tuple(
+        (
+            mode,
+            TwoSizes(
+                TimingChart(bars, unit, mode, scale), TimingChart(bars, unit, mode, scale, is_narrow=True)
+            ),
+        )
+        for mode in MODES
+    )
+
+
+def _scale(bars: Sequence[Bar], original: str) -> float:
+    """By which published times become as long as ours: that of the original, else of the longest bars."""
+    pairs = [(sum(bar.parts), sum(bar.ghost)) for bar in bars if bar.label == original]
+    pairs.append((max(sum(bar.parts) for bar in bars), max(sum(bar.ghost) for bar in bars)))
+    return next((ours / theirs for ours, theirs in pairs if ours and theirs), 1.0)
+
+
+def _ratio_chart(cells: Sequence[Cell], floor: float | None) -> TwoSizes | None:
+    rows = tuple(
+        Dumbbell(cell.experiment.id, cell.timing.measured.ratio, cell.timing.published.ratio)
+        for cell in cells
+        if cell.timing.measured.ratio is not None or cell.timing.published.ratio is not None
+    )
+    if not rows:
+        return None
+    return TwoSizes(RatioChart(rows, floor), RatioChart(rows, floor, is_narrow=True))
+
+
+def _published_minutes(cell: Cell) -> tuple[float, ...]:
+    """By level where that was published, else the total."""
+    by_level = [level.published.value for level in cell.timing.levels]
+    known = [minutes for minutes in by_level if minutes is not None]
+    if known and len(known) == len(by_level):
+        return tuple(known)
+    total = cell.timing.published.value
+    return () if total is None else (total,)
+
+
+def _seconds(run: Run) -> tuple[float, ...]:
+    by_level = {level.record.level: level.record.seconds for level in run.levels}
+    return tuple(by_level.get(index, 0.0) for index in range(max(by_level, default=-1) + 1))
+
+
+def _bar_note(cell: Cell) -> str:
+    if cell.run is None or not cell.run.levels:
+        return ""
+    if cell.timing.measured.value is None:
+        return "incomplete"
+    return ratio(cell.timing.measured.ratio)
