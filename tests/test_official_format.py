@@ -25,6 +25,8 @@ from helpers.official_folders import (
     trained_pyramid,
 )
 from helpers.tiny import CPU, same_state, state_of, tiny_pyramid, trained_level
+from runner.official import format as official_format
+from runner.official import tensor_files
 from runner.official.format import read_official, write_official
 from singan.errors import UserError
 from singan.geometry import PyramidGeometry, Size
@@ -560,9 +562,33 @@ def test_interrupted_writing_leaves_whole_files_and_no_complete_folder(
         return replace_path(path, target)
 
     monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(official_format, "_clear", lambda folder: None)  # as when it is killed
     with pytest.raises(UserError, match="cannot be written: No space left on device") as error:
         write_official(PYRAMID, folder)
     assert str(error.value).startswith(f"{folder / failing}: ")
     left = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
     assert sorted(left) == sorted(FILES[: FILES.index(failing)])
     assert_refused(folder, "reals.pth", "is missing")
+
+
+@pytest.mark.parametrize("fails_at", ["0/netD.pth", "Zs.pth", "reals.pth"])
+def test_a_folder_that_could_not_be_written_whole_is_left_empty_to_be_written_again(
+    fails_at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "trained"
+    write = tensor_files.write_numbers
+
+    def full(path: Path, numbers: object) -> None:
+        if path == folder / fails_at:
+            raise UserError("cannot be written: No space left on device", where=str(path))
+        write(path, numbers)
+
+    folder.mkdir()
+    (folder / "Thumbs.db").write_bytes(b"not ours")
+    with monkeypatch.context() as patch:
+        patch.setattr(official_format, "write_numbers", full)
+        with pytest.raises(UserError, match="No space left"):
+            write_official(PYRAMID, folder)
+    assert [path.name for path in folder.iterdir()] == ["Thumbs.db"]
+    write_official(PYRAMID, folder)
+    assert (folder / "reals.pth").is_file()

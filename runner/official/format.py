@@ -13,6 +13,7 @@ Such folders come from strangers: `tensor_files` reads them, and executes nothin
 from __future__ import annotations
 
 import math
+import shutil
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -78,15 +79,23 @@ def read_official(folder: Path, device: torch.device) -> Pyramid:
 def write_official(pyramid: Pyramid, folder: Path) -> None:
     """Write a fully trained pyramid as a trained folder of the published implementation.
 
-    Each file is whole or not there, and reals.pth comes last, so a folder that was interrupted cannot be
-    taken for a finished one. The format is that of torch < 1.6, which every torch reads: the published code
-    is older than the present format.
+    Each file is whole or not there, and reals.pth comes last, so a folder whose writer was killed cannot be
+    taken for a finished one; where writing fails, the folder is left empty. The format is that of
+    torch < 1.6, which every torch reads: the published code is older than the present format.
 
     Raises `UserError` for a folder that is not empty or cannot be written, and for a pyramid that such a
     folder cannot hold: not trained to its last level, or with sizes that do not tell the shrink ratio.
     """
     _check_can_be_held(pyramid, folder)
     _claim(folder)
+    try:
+        _write_files(pyramid, folder)
+    except BaseException:
+        _clear(folder)  # it was empty, so all in it was written here
+        raise
+
+
+def _write_files(pyramid: Pyramid, folder: Path) -> None:
     anchors = [_padded(level.anchor_noise) for level in pyramid.levels]
     for index, (level, anchor) in enumerate(zip(pyramid.levels, anchors, strict=True)):
         inside = folder / str(index)
@@ -276,6 +285,15 @@ def _claim(folder: Path) -> None:
             raise refusal(folder, "is not empty", right="name an empty or a new folder")
     except OSError as error:
         raise refusal(folder, f"cannot be written: {error.strerror}") from None
+
+
+def _clear(folder: Path) -> None:
+    """Remove what was written to a claimed folder, as far as that can be done."""
+    for path in [path for path in folder.iterdir() if not is_litter(path.name)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _state_of(network: nn.Module) -> OrderedDict[str, Tensor]:
