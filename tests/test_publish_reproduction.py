@@ -16,7 +16,7 @@ from runner.publish.site import build_site
 from runner.record.schema import Results
 
 STUDY = full_study()
-RUNS = [(e.id, i.id) for e in STUDY.experiment.values() for i in STUDY.images_of(e)]
+RUNS = [(e.id, i) for e in STUDY.experiment.values() for i in e.published]
 
 
 def write(root: Path, what: Synthetic, *, pixels: str | None = None, factor: str = "x8") -> None:

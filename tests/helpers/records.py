@@ -95,12 +95,12 @@ def write_results(root: Path, study: Study, what: Synthetic | None = None) -> Re
 def write_published_figures(
     root: Path, study: Study, results: Results, *, pixels: str | None = None, factor: str = "x8"
 ) -> None:
-    """Figures of a published picture of every run; LR consistency 10, 11, 12, ... dB, in the study's order.
+    """Figures of every published picture; LR consistency 10, 11, 12, ... dB, in the study's order.
 
     `pixels` is the digest of the picture they were measured against, if not the record's own.
     """
     digests = {image.id: image.pixels_sha256 for image in results.images()}
-    runs = [(e.id, i.id) for e in study.experiment.values() for i in study.images_of(e) if i.id in digests]
+    runs = [(e.id, i) for e in study.experiment.values() for i in e.published if i in digests]
     pictures = tuple(
         PublishedPicture(
             experiment=experiment,
