@@ -51,6 +51,7 @@ CONTRAST = """() => {
 """The worst contrast of any text with what is behind it (WCAG 2)."""
 
 NARROW_HEADERS = """() => [...document.querySelectorAll("th")]
+  .filter(header => header.offsetParent) // (on a phone some tables have none)
   .filter(header => header.textContent.trim().length > 3 && header.getBoundingClientRect().width < 40)
   .map(header => header.textContent)"""
 """Headers of columns too narrow for a word."""
