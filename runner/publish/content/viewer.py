@@ -68,8 +68,6 @@ class Viewer:
     image: ImageData
     groups: tuple[ChoiceGroup, ...]
     opens_with: tuple[str, ...]
-    is_brief: bool = False
-    """Whether its page is about more than it: it is lower then, and says less."""
 
     @property
     def panes(self) -> tuple[Choice, ...]:
