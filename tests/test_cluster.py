@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LONG = ("epochs = 2\n", "epochs = 400\n")
+LONG = ("epochs = 2\n", "epochs = 80\n")
 """An edit of the tiny study after which its levels take some legs."""
 
 

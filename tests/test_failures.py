@@ -77,12 +77,12 @@ def lack_an_operation(state: LevelState) -> None:
 
 FAILURES = {
     "diverges": (diverge, "level 2: training diverged: loss d_real is nan at epoch 0"),
-    "out of memory on a CPU": (ask_for_too_much, "out of memory on cpu"),
-    "out of memory on a GPU": (run_out_on_a_gpu, "out of memory on cpu"),
-    "out of memory in Python": (run_out_in_python, "out of memory on cpu"),
+    "out of memory on a CPU": (ask_for_too_much, "level 2: out of memory on cpu"),
+    "out of memory on a GPU": (run_out_on_a_gpu, "level 2: out of memory on cpu"),
+    "out of memory in Python": (run_out_in_python, "level 2: out of memory on cpu"),
     "a device lacks an operation": (
         lack_an_operation,
-        "NotImplementedError: The operator 'aten::x' is not implemented for the device. See ...",
+        "level 2: NotImplementedError: The operator 'aten::x' is not implemented for the device. See ...",
     ),
 }
 
