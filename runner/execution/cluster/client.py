@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from distributed import Client, Future
+from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 from distributed.security import Security
 
@@ -195,6 +196,8 @@ class Cluster:
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
+        for watcher in self._watchers:  # or they would take the next line for dead, too
+            watcher.cancel()
         futures, self._futures = self._futures, {}
         for future in futures.values():
             with suppress(Exception):
@@ -262,7 +265,7 @@ class Cluster:
         except KilledWorker as error:
             died = error.allowed_failures + 1
             self._end(key, Refused(f"{died} workers died of it"))
-        except (asyncio.CancelledError, OSError):  # the line is dead: nothing of the task is known
+        except (asyncio.CancelledError, FutureCancelledError, OSError):  # the line is dead: nothing is known
             self._lost.set()
         except Exception as error:
             self._end(key, Refused(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))

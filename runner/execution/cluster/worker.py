@@ -82,6 +82,12 @@ async def _start(nanny: Nanny) -> bool:
     return True
 
 
+def _configured_preloads() -> list[str]:
+    """What the user has every worker load; a single one need not be a list."""
+    found = dask.config.get("distributed.worker.preload")
+    return [found] if isinstance(found, str) else list(found)
+
+
 def _nanny(request: WorkerRequest) -> Nanny:
     host = request.address.split("://")[1].rsplit(":", 1)[0]
     return Nanny(
@@ -90,7 +96,7 @@ def _nanny(request: WorkerRequest) -> Nanny:
         memory_limit=0,
         name=request.name,
         resources={offer(request.device): 1},
-        preload=["runner.execution.cluster.preload", *dask.config.get("distributed.worker.preload")],
+        preload=["runner.execution.cluster.preload", *_configured_preloads()],
         host="127.0.0.1" if is_loopback(host) else None,
         security=request.security,
         env={} if request.gpu is None else {"CUDA_VISIBLE_DEVICES": request.gpu},
