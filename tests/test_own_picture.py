@@ -165,14 +165,15 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return order
 
 
-def test_super_resolve_settles_once_and_tells_its_work_before_it_trains(
+def test_super_resolve_settles_and_tells_its_work_before_it_trains(
     singan: Shell, mine: Path, begun: list[str]
 ) -> None:
     assert singan(*SUPER_RESOLVE, "big.png")[0] == 0
     assert begun[0].startswith("work ")
     assert float(begun[0].removeprefix("work ")) > 0
     assert begun[1] == "settle"
-    assert set(begun[2:]) == {"train"}
+    assert set(begun[2:]) == {"settle", "train"}
+    assert begun[2] == "settle", "whoever trains settles first, though it is the same process here"
 
 
 def test_super_resolve_trains_where_run_would(

@@ -10,7 +10,7 @@ from runner.progress import LiveProgress, PlainProgress, duration, showing_progr
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+    [(0.04, "0.04 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
 )
 def test_durations_read_well(seconds: float, words: str) -> None:
     assert duration(seconds) == words
@@ -70,7 +70,7 @@ def test_the_time_left_is_estimated_from_the_work_done(
         "estimating the time left",
         "about 4 min 30 s left",
         "about 4 min 00 s left",
-        "about 0.0 s left",
+        "about 0.00 s left",
     ]
 
 

@@ -153,13 +153,17 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first == tree(tmp_path / "one"), "a rebuild that reuses files"
 
 
+DERIVED = {"pictures", "thumbs", "charts", "crops", "maps", "cards"}
+"""Folders of what is encoded for the site."""
+
+
 def test_a_rebuild_encodes_only_what_changed(tmp_path: Path) -> None:
     study = small_study(("original",), ("colosseum",))
     write_results(tmp_path / "results", study)
     out = tmp_path / "site"
     assert build_site(study, tmp_path / "results", out).reused == 0
     before = tree(out)
-    derived = [name for name in before if name.split("/")[0] in {"pictures", "thumbs", "charts", "crops"}]
+    derived = [name for name in before if name.split("/")[0] in DERIVED]
     thumbnail = next(name for name in derived if name.startswith("thumbs/"))
     (out / thumbnail).write_bytes(b"broken")
     assert build_site(study, tmp_path / "results", out).reused == len(derived) - 1
@@ -167,7 +171,7 @@ def test_a_rebuild_encodes_only_what_changed(tmp_path: Path) -> None:
 
 
 def test_every_expected_page_is_there(troubled: Built) -> None:
-    expected = {"index.html", "timing.html", "findings.html", "about.html"}
+    expected = {"index.html", "train.html", "timing.html", "findings.html", "about.html"}
     expected |= {f"groups/{name}.html" for name in ("baseline", "real", "up", "open")}
     expected |= {f"experiments/{name}.html" for name in ("original", "early-stop", "real-a", "real-b")}
     expected |= {f"images/{name}.html" for name in ("stone-face", "colosseum")}
@@ -193,7 +197,8 @@ def test_every_link_and_picture_resolves(site: str, request: pytest.FixtureReque
             )
             assert target.is_file(), f"{page.path}: {link}"
             image = parse_qs(address.fragment).get("img")  # (a view: it opens in that image's viewer)
-            place = f"viewer.{image[0]}" if image else address.fragment
+            stage = "theatre" if target.name == "train.html" else "viewer"
+            place = f"{stage}.{image[0]}" if image else address.fragment
             assert not place or place in ids[target], f"{page.path}: {link}"
 
 

@@ -39,8 +39,10 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def threads() -> Iterator[None]:
     """Whatever a test sets, the next finds the number it had."""
     before = torch.get_num_threads()
+    resources._threads_of_the_machine.cache_clear()
     yield
     torch.set_num_threads(before)
+    resources._threads_of_the_machine.cache_clear()
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:
