@@ -43,8 +43,8 @@ OTHER_CAPABILITIES = [
 
 
 AMPLIFIED = {"learned": 1e-5}
-"""Cases in which rounding grows: the upsampler's first layers begin with gradients near zero, which Adam divides by
-their own size."""
+"""Cases in which rounding grows: an upsampler's first layers begin with gradients near zero, which Adam
+divides by their own size."""
 
 
 def assert_close(losses: Losses, golden: Losses, name: str = "") -> None:

@@ -147,12 +147,12 @@ def test_a_process_settles_for_its_share_of_the_threads(jobs: int, left: int) ->
 
 
 @pytest.mark.usefixtures("threads")
-@pytest.mark.parametrize(("has_numba", "threads", "left"), [(True, 2, 1), (True, 3, 3), (False, 2, 2)])
+@pytest.mark.parametrize(("has_numba", "there_are", "left"), [(True, 2, 1), (True, 3, 3), (False, 2, 2)])
 def test_one_thread_with_compiled_loops_is_taken_for_two_without(
-    monkeypatch: pytest.MonkeyPatch, has_numba: bool, threads: int, left: int
+    monkeypatch: pytest.MonkeyPatch, has_numba: bool, there_are: int, left: int
 ) -> None:
     monkeypatch.setattr("singan.kernels.jit.is_available", lambda: has_numba)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(there_are)
     Resources().settle()
     assert torch.get_num_threads() == left
 

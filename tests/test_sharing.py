@@ -79,7 +79,10 @@ def test_with_an_address_cards_have_whole_addresses(tmp_path: Path) -> None:
             build_site(study, tmp_path / "results", tmp_path / "site", address=wrong)
 
 
-@)", bibtex)
+def test_one_can_cite_it(site: Site) -> None:
+    about = (site.folder / "about.html").read_text(encoding="utf-8")
+    (bibtex,) = re.findall(r'<pre class="bibtex"><code>(.*?)</code></pre>', about, re.DOTALL)
+    entries = re.split(r"\n\n(?=@)", bibtex)
     assert [entry.split("{")[0] for entry in entries] == ["@inproceedings", "@misc", "@software"]
     assert all(entry.count("{") == entry.count("}") for entry in entries), "braces match"
 
