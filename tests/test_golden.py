@@ -42,7 +42,7 @@ OTHER_CAPABILITIES = [
 ]
 
 
-AMPLIFIED = {"learned": 1e-5}
+AMPLIFIED = {"learned": 1e-6}
 """Cases in which rounding grows: an upsampler's first layers begin with gradients near zero, which Adam
 divides by their own size."""
 
