@@ -143,8 +143,11 @@ def shown(viewer: Locator, index: int = 0) -> str:
 
 
 def address_of(viewer: Locator) -> str:
-    """The page's address, once it says what is shown."""
-    viewer.page.wait_for_timeout(350)
+    """The page's address, once it says what is shown: what was done to the page has arrived, and nothing waits."""
+    viewer.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+    wait_for(viewer, "viewer => !viewer.querySelector('.link').hasAttribute('aria-busy')")
     return viewer.page.url
 
 
