@@ -2,6 +2,8 @@
 
 Browsers mend almost anything, so what is wrong is found here. Every element that is opened has to be closed,
 in order; that is stricter than HTML, which lets some be closed by what follows, and as the templates are.
+Which element may stand in which is left to HTML Tidy and html5lib, by which the tests check every page; only
+what those two pass over is said here.
 """
 
 from __future__ import annotations
@@ -19,103 +21,20 @@ VOID = frozenset(
 )
 """Elements that are never closed."""
 
-_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
-_BLOCKS = _HEADINGS | frozenset(
-    [
-        "article",
-        "aside",
-        "blockquote",
-        "details",
-        "div",
-        "dl",
-        "fieldset",
-        "figure",
-        "footer",
-        "form",
-        "header",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "section",
-        "table",
-        "ul",
-    ]
-)
-_PHRASING_ONLY = _HEADINGS | frozenset(
-    [
-        "abbr",
-        "b",
-        "bdi",
-        "button",
-        "code",
-        "em",
-        "i",
-        "kbd",
-        "label",
-        "legend",
-        "output",
-        "p",
-        "small",
-        "span",
-        "strong",
-        "summary",
-    ]
-)
-"""Elements that hold text and what goes into a line of it."""
-_TRANSPARENT = frozenset(["a", "ins", "del", "noscript"])
-"""Elements that may hold what their parent may."""
+_LISTS = frozenset({"ol", "ul"})
+_LISTED = frozenset({"li", "template"})
+"""What lists hold, and nothing else."""
 
-_ONLY: Mapping[str, frozenset[str]] = {
-    parent: frozenset(children.split())
-    for parent, children in {
-        "dl": "dt dd div template",
-        "ol": "li template",
-        "optgroup": "option",
-        "picture": "source img",
-        "select": "option optgroup",
-        "table": "caption colgroup thead tbody tfoot tr",
-        "tbody": "tr",
-        "tfoot": "tr",
-        "thead": "tr",
-        "tr": "th td",
-        "ul": "li template",
-    }.items()
-}
-"""What these elements hold, and nothing else."""
-_PARENTS = {
-    child: frozenset(parent for parent, children in _ONLY.items() if child in children)
-    for child in [
-        "li",
-        "dt",
-        "dd",
-        "caption",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-        "option",
-        "optgroup",
-        "source",
-    ]
-} | {
-    "figcaption": frozenset({"figure"}),
-    "legend": frozenset({"fieldset"}),
-    "summary": frozenset({"details"}),
-}
+_PARENT = {"figcaption": "figure", "legend": "fieldset", "summary": "details"}
 """Where these elements may stand, and nowhere else."""
 
 _NEVER_WITHIN: Mapping[str, frozenset[str]] = {
-    "a": frozenset({"a", "button"}),
+    "a": frozenset({"button"}),
     "button": frozenset({"a", "button"}),
     "footer": frozenset({"header", "footer"}),
     "header": frozenset({"header", "footer"}),
-    "main": frozenset(["article", "aside", "header", "footer", "nav"]),
+    "main": frozenset({"article", "aside", "header", "footer", "nav"}),
     "select": frozenset({"a", "button"}),
-    "form": frozenset({"form"}),
-    "label": frozenset({"label"}),
 }
 """Ancestors that an element may not have, however far up."""
 
@@ -241,13 +160,10 @@ class Markup(HTMLParser):
 def _misplaced(tag: str, ancestors: list[str]) -> Iterator[str]:
     """What is wrong with an element at this place."""
     parent = ancestors[-1] if ancestors else ""
-    if parent in _ONLY and tag not in _ONLY[parent]:
+    if parent in _LISTS and tag not in _LISTED:
         yield f"<{tag}> directly in <{parent}>"
-    elif tag in _PARENTS and parent not in {*_PARENTS[tag], "template"}:
-        yield f"<{tag}> outside {' or '.join(f'<{name}>' for name in sorted(_PARENTS[tag]))}"
-    holder = next((name for name in reversed(ancestors) if name not in _TRANSPARENT), "")
-    if tag in _BLOCKS and holder in _PHRASING_ONLY and not (holder == "summary" and tag in _HEADINGS):
-        yield f"<{tag}> in <{holder}>, which holds text"
+    if tag in _PARENT and parent not in {_PARENT[tag], "template"}:
+        yield f"<{tag}> outside <{_PARENT[tag]}>"
     for other in sorted(_NEVER_WITHIN.get(tag, frozenset()) & set(ancestors)):
         yield f"<{tag}> within <{other}>"
 
