@@ -15,7 +15,7 @@ from runner.execution.execute import Execution
 from runner.execution.resources import Resources, choose_device, choose_jobs
 from runner.planning.plan import Plan, make_plan
 from runner.progress import PlainProgress
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.store import Store
 from runner.study.load import load_study
 

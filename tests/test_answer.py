@@ -12,7 +12,7 @@ from runner.publish.content.labels import Box
 from runner.publish.content.tradeoff import TradeOffs, trade_offs
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
-from runner.record.schema import run_name
+from runner.record.results import run_name
 
 EXPERIMENTS = ("original", "early-stop", "real-b", "real-g")
 

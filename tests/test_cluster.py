@@ -24,7 +24,7 @@ from runner.commands import exit_status
 from runner.execution.execute import Execution
 from runner.execution.resources import Resources
 from runner.progress import PlainProgress
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.store import HISTORY, WEIGHTS, Store
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 
 from helpers.records import small_study, write_results
 from runner.metrics.evaluate import DEFINITIONS
-from runner.publish.content import pages
+from runner.publish.content import all_pages, pages
 from runner.publish.content.profiles import pages_by_profile
 from runner.publish.data.gather import gather
 from runner.publish.output.render import Renderer
@@ -36,9 +36,9 @@ def fenced(language: str) -> list[str]:
     return [text for kind, text in FENCED.findall(TEXT) if kind == language]
 
 
-def worked_example(module: types.ModuleType, number: int) -> dict[str, Any]:
-    """The names that a block of Python defines where the text puts it."""
-    place = dict(vars(module))
+def worked_example(module: types.ModuleType, number: int, **imported: Any) -> dict[str, Any]:
+    """The names that a block of Python defines where the text puts it, given what it imports."""
+    place = {**vars(module), **imported}
     exec(compile(fenced("python")[number], "CONTRIBUTING.md", "exec", dont_inherit=True), place)
     return place
 
@@ -118,7 +118,8 @@ def test_the_page_shows_what_it_says(tmp_path: Path) -> None:
     write_results(tmp_path, study)
     data = gather(study, tmp_path)
     runs = [cell.run for cell in data.cells if cell.run is not None]
-    made = worked_example(pages, 3)["machines_page"](runs)
+    kind = worked_example(pages, 3)["MachinesPage"]
+    made = worked_example(all_pages, 4, MachinesPage=kind)["machines_page"](runs)
     assert issubclass(type(made), pages.Page)
     (template,) = fenced("jinja")
     (whole,) = pages_by_profile([data])

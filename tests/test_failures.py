@@ -19,7 +19,8 @@ from helpers.tiny_study import TinyStudy
 from runner.commands import exit_status
 from runner.execution.assignment import Ended, Event, LevelMade
 from runner.execution.executors.pool import ProcessPool
-from runner.record.schema import Results, RunRecord
+from runner.record.results import Results
+from runner.record.schema import RunRecord
 from runner.store.maintenance import rubbish, verify
 from runner.store.store import Store
 from singan.engines.batched import BatchedEngine

@@ -19,7 +19,7 @@ from helpers.outcomes import done, imported_runs, refused, tree
 from helpers.shell import Shell
 from helpers.tiny_study import TinyStudy
 from runner.official.format import write_official
-from runner.record.schema import Results
+from runner.record.results import Results
 from singan.geometry import Size
 
 STUDY = ("--study", "study.toml")

@@ -17,7 +17,7 @@ from helpers.shell import STUDY, TINY, Shell
 from runner.files import LFS_POINTER
 from runner.images.own import load_folder
 from runner.publish.site import build_site
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.maintenance import rubbish, verify
 from runner.store.store import Store
 

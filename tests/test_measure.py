@@ -15,7 +15,7 @@ from runner.metrics.evaluate import Metrics, evaluate
 from runner.planning.plan import Run
 from runner.progress import PlainProgress
 from runner.record.measure import Measuring
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.store import Store
 
 

@@ -17,7 +17,7 @@ from runner.execution.resources import Resources
 from runner.execution.task import tasks_of
 from runner.planning.plan import Plan, Run
 from runner.progress import PlainProgress
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.store import Store
 from singan.level import InterruptedTrainingError
 

@@ -22,7 +22,8 @@ from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.site import build_site
 from runner.publish.words import TIMES
-from runner.record.schema import Draw, LevelRecord, Results, RunRecord, run_name
+from runner.record.results import Results, run_name
+from runner.record.schema import Draw, LevelRecord, RunRecord
 from runner.study.schema import Study
 
 EXPERIMENTS = ("original", "early-stop", "real-b")

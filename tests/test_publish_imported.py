@@ -16,7 +16,7 @@ from runner.publish.data.gather import gather
 from runner.publish.data.model import Cell
 from runner.publish.site import build_site
 from runner.publish.words import UNKNOWN
-from runner.record.schema import run_name
+from runner.record.results import run_name
 from runner.study.schema import Study
 
 STUDY = small_study(("original", "real-b"), ("colosseum",))

@@ -11,7 +11,7 @@ from runner.publish.content.matrix import MatrixRow, MatrixTable, matrix
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.words import TIMES, UNKNOWN
-from runner.record.schema import Results
+from runner.record.results import Results
 
 SEEDS = (0, 1, 2)
 SAME: Mapping[str, float | None] = {"lr_psnr": 30.0, "lr_delta_e": 3.0, "niqe": None, "blur": 0.5}

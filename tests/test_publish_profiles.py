@@ -10,7 +10,7 @@ import pytest
 from helpers.records import Synthetic, small_study, write_results
 from runner.publish.audit.audit import audit
 from runner.publish.site import build_site
-from runner.record.schema import Results
+from runner.record.results import Results
 from singan.errors import UserError
 
 STUDY = small_study(("original", "real-a"), ("stone-face", "colosseum"))

@@ -18,7 +18,8 @@ from helpers.shell import Shell
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.data.gather import gather
 from runner.publish.site import SiteReport, build_site
-from runner.record.schema import Results, RunRecord, run_name
+from runner.record.results import Results, run_name
+from runner.record.schema import RunRecord
 from runner.study.schema import Study
 from singan.errors import UserError
 

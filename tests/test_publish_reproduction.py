@@ -9,11 +9,12 @@ import pytest
 from scipy.stats import spearmanr
 
 from helpers.records import Synthetic, full_study, write_published_figures, write_results
-from runner.publish.content.pages import ReproductionPage, all_pages
+from runner.publish.content.all_pages import all_pages
+from runner.publish.content.pages import ReproductionPage
 from runner.publish.content.reproduction import Reproduction, reproduction
 from runner.publish.data.gather import gather
 from runner.publish.site import build_site
-from runner.record.schema import Results
+from runner.record.results import Results
 
 STUDY = full_study()
 RUNS = [(e.id, i) for e in STUDY.experiment.values() for i in e.published]

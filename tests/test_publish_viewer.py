@@ -12,7 +12,7 @@ from runner.publish.content.viewer import Viewer, experiment_viewer, image_choic
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.site import build_site
-from runner.record.schema import Results
+from runner.record.results import Results
 
 
 def data_of(folder: Path, what: Synthetic | None = None) -> SiteData:

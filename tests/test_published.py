@@ -17,7 +17,7 @@ from helpers.tiny_study import TinyStudy
 from runner.images.download import PUBLISHED_VARIABLE
 from runner.metrics.evaluate import evaluate
 from runner.official.format import write_official
-from runner.record.schema import read_published
+from runner.record.results import read_published
 from singan.geometry import Size, pyramid_geometry
 from singan.pyramid import Pyramid, build_pyramid
 

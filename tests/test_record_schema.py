@@ -12,16 +12,8 @@ from helpers.records import small_study, write_results
 from helpers.shell import TINY, Shell
 from helpers.tiny_study import TinyStudy
 from runner.publish.data.gather import gather
-from runner.record.schema import (
-    ProfileRecord,
-    PublishedRecord,
-    Results,
-    factor_name,
-    profiles_in,
-    read_published,
-    run_name,
-    write_published,
-)
+from runner.record.results import Results, profiles_in, read_published, run_name, write_published
+from runner.record.schema import ProfileRecord, PublishedRecord, factor_name
 from runner.record.write import record_profile
 from singan.errors import UserError
 

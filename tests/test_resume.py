@@ -19,7 +19,7 @@ from helpers.tiny_study import TinyStudy
 from runner.execution.execute import Execution
 from runner.execution.resources import Resources
 from runner.progress import PlainProgress
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.store import HISTORY, WEIGHTS, Store
 from singan.checkpoint import dump_level
 from singan.engines.plain import PlainEngine

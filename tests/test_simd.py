@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from singan.kernels import jit, simd
-from singan.kernels.winograd import INPUT_TRANSFORM, TILE_TRANSFORM, WEIGHT_TRANSFORM
+from singan.kernels.winograd_loops import INPUT_TRANSFORM, TILE_TRANSFORM, WEIGHT_TRANSFORM
 
 pytestmark = pytest.mark.skipif(not jit.is_available(), reason="numba is not installed")
 

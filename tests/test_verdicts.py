@@ -24,7 +24,8 @@ from runner.publish.content.verdicts import (
 )
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
-from runner.record.schema import RunRecord, run_name
+from runner.record.results import run_name
+from runner.record.schema import RunRecord
 
 ORIGINAL = {"lr_psnr": 22.0, "niqe": 3.0, "blur": 0.3}
 

@@ -112,7 +112,7 @@ def run(
     from runner.execution.execute import Execution
     from runner.execution.interrupt import interruptible
     from runner.progress import showing_progress
-    from runner.record.schema import Results
+    from runner.record.results import Results
 
     with showing_progress() as progress, interruptible(progress.say, time_limit_s) as interrupt:
         executor: Executor | None = None

@@ -20,7 +20,7 @@ def status(store: Path, results: Path, **choices: Any) -> None:
     """
     from runner.execution.status import State, run_states
     from runner.planning.request import Request
-    from runner.record.schema import Results
+    from runner.record.results import Results
     from runner.store.store import Store
 
     plan = Request(**choices, say=tell_stand_in).plan()

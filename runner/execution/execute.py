@@ -35,7 +35,7 @@ from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, Plan, Run, note_name
 from runner.progress import Progress, duration
 from runner.record.measure import Measuring
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.record.write import record_failure, record_image, record_profile, record_run
 from runner.store.locks import HeldKey
 from runner.store.store import MAX_REPAIRS, DamagedError, Store

@@ -22,7 +22,7 @@ from runner.planning.request import checked_factor
 from runner.planning.selection import choose, choose_profile
 from runner.progress import Progress
 from runner.record.measure import Measuring
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.record.write import imported_name, record_image, record_imported, record_profile
 from runner.store.artifacts import add_picture
 from runner.store.store import MAX_REPAIRS, WEIGHTS, DamagedError, Store

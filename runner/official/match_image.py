@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from runner.images.load import LoadedImage, StandIns, load_images
 from runner.official.trained_folder import TrainedFolder
 from runner.planning.selection import choose
-from runner.record.schema import ImageRecord, Results
+from runner.record.results import Results
+from runner.record.schema import ImageRecord
 from runner.study.schema import Image, Study
 from runner.study.types import Id
 from singan.errors import UserError

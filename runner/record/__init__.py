@@ -1,1 +1,1 @@
-"""The public record in results/: its schema, and how finished work gets there."""
+"""The public record in results/: its schema, its files, and how finished work gets there."""

@@ -11,13 +11,8 @@ from runner.images.decode import read_picture
 from runner.images.download import PUBLISHED_VARIABLE, fetch
 from runner.images.load import LoadedImage, load_images
 from runner.record.measure import Measuring
-from runner.record.schema import (
-    PublishedPicture,
-    PublishedRecord,
-    factor_name,
-    read_published,
-    write_published,
-)
+from runner.record.results import read_published, write_published
+from runner.record.schema import PublishedPicture, PublishedRecord, factor_name
 from runner.store.provenance import Provenance
 from runner.store.store import Store
 from runner.study.schema import Study

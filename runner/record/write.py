@@ -17,6 +17,7 @@ from runner.images.encode import lossless_webp
 from runner.images.load import LoadedImage
 from runner.planning.plan import LevelTraining, Plan, Run
 from runner.record.measure import Measured
+from runner.record.results import Results, run_name
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
@@ -24,11 +25,9 @@ from runner.record.schema import (
     Output,
     Picture,
     ProfileRecord,
-    Results,
     RunRecord,
     Snapshots,
     factor_name,
-    run_name,
 )
 from runner.store.artifacts import LevelFacts, PictureFacts, facts_of
 from runner.store.store import HISTORY, PICTURE, DamagedError, Entry, Kind, Store

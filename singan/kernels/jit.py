@@ -31,7 +31,7 @@ Floats = NDArray[np.float32]
 Address = int
 """Of the first float of a tensor whose elements lie in order."""
 
-_SOURCES = ("jit.py", "batch_norm.py", "simd.py", "winograd.py")
+_SOURCES = ("jit.py", "batch_norm.py", "simd.py", "winograd_loops.py")
 """What goes into compiled code."""
 
 _LIBERTIES = {"reassoc", "contract", "arcp", "nsz"}

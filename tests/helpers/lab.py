@@ -8,7 +8,7 @@ from helpers.tiny_study import TinyStudy
 from runner.execution.execute import Execution, Outcome
 from runner.execution.resources import Resources
 from runner.planning.plan import Plan
-from runner.record.schema import Results
+from runner.record.results import Results
 from runner.store.store import WEIGHTS, Store
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.record.schema import Results, RunRecord
+from runner.record.results import Results
+from runner.record.schema import RunRecord
 
 
 def tree(folder: Path) -> dict[str, bytes]:

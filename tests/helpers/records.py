@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from runner.record.results import Results, run_name, write_published
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
@@ -21,12 +22,9 @@ from runner.record.schema import (
     ProfileRecord,
     PublishedPicture,
     PublishedRecord,
-    Results,
     RunRecord,
     Snapshots,
     factor_name,
-    run_name,
-    write_published,
 )
 from runner.store.provenance import Provenance
 from runner.study.load import load_study

@@ -20,7 +20,7 @@ import PIL.Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from helpers.records import Pixels
-from runner.record.schema import Results
+from runner.record.results import Results
 
 WIDE, TALL = '.viewer[data-image="colosseum"]', '.viewer[data-image="stone-face"]'
 
@@ -143,10 +143,9 @@ def shown(viewer: Locator, index: int = 0) -> str:
 
 
 def address_of(viewer: Locator) -> str:
-    """The page's address, once it says what is shown: what was done to the page has arrived, and nothing waits."""
-    viewer.evaluate(
-        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
-    )
+    """The page's address, once what was done to the page has arrived, and the address tells of it."""
+    two_frames = "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))"
+    viewer.evaluate(f"() => new Promise(done => {two_frames})")
     wait_for(viewer, "viewer => !viewer.querySelector('.link').hasAttribute('aria-busy')")
     return viewer.page.url
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote
 
-from runner.publish.content.pages import Page, all_pages
+from runner.publish.content.all_pages import all_pages
+from runner.publish.content.pages import Page
 from runner.publish.data.model import SiteData
 
 

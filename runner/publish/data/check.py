@@ -10,7 +10,8 @@ import PIL.Image
 
 from runner.files import LFS_POINTER, read_file
 from runner.publish.data.model import PictureFile, Slot
-from runner.record.schema import Picture, Results
+from runner.record.results import Results
+from runner.record.schema import Picture
 from singan.errors import UserError
 
 _SUFFIXES = {"WEBP": ".webp", "PNG": ".png"}

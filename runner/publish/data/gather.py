@@ -31,16 +31,15 @@ from runner.publish.data.timing import (
 )
 from runner.publish.data.windows import windows_of
 from runner.publish.words import differences, machine_words
+from runner.record.results import Results, read_published
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
     ProfileRecord,
     PublishedPicture,
     PublishedRecord,
-    Results,
     RunRecord,
     factor_name,
-    read_published,
 )
 from runner.store.provenance import Provenance
 from runner.streams import harmless

@@ -11,14 +11,7 @@ from typing import Literal
 from runner.publish.data.noise_floor import NoiseFloor
 from runner.publish.data.timing import Timing
 from runner.publish.words import Difference
-from runner.record.schema import (
-    ImageRecord,
-    LevelRecord,
-    Metrics,
-    ProfileRecord,
-    PublishedPicture,
-    RunRecord,
-)
+from runner.record.schema import ImageRecord, LevelRecord, Metrics, ProfileRecord, PublishedPicture, RunRecord
 from runner.study.schema import Experiment, Group, Image, Study
 from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.record.schema import ProfileRecord, Results, profiles_in
+from runner.record.results import Results, profiles_in
+from runner.record.schema import ProfileRecord
 from singan.errors import UserError
 
 

@@ -1,0 +1,194 @@
+"""The record as files: JSON and pictures in `results/`, one folder a profile.
+
+results/<profile>/profile.json
+results/<profile>/images/<image>.json           and its enlarged inputs
+results/<profile>/levels/<key>.json             losses, timing and snapshots of a level; runs share levels
+results/<profile>/runs/<experiment>/<image>/x8-seed0.json
+results/<profile>/runs/<experiment>/<image>/x8-seed0-imported-<key>.json   trained elsewhere
+results/published.json                          figures of the pictures that the author published
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from runner.files import LFS_POINTER, read_file, write_atomically
+from runner.record.schema import (
+    RECORD_VERSION,
+    ImageRecord,
+    LevelRecord,
+    ProfileRecord,
+    PublishedRecord,
+    Record,
+    RunRecord,
+    factor_name,
+)
+from singan.errors import UserError
+
+_PROFILE = "profile"
+"""The record that comes first."""
+
+_PUBLISHED = "published.json"
+
+_COPY = re.compile(r"[\s()~]|sync-conflict")
+"""In names that file managers and synchronised folders give to copies; no record is named so."""
+
+Pictures = Mapping[str, Callable[[], bytes]]
+"""Pictures of a record: file names, and how to encode each if need be."""
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+class Results:
+    """The record of one profile in a results folder."""
+
+    def __init__(self, root: Path, profile: str) -> None:
+        self.folder = root / profile
+
+    def picture_path(self, file: str) -> Path:
+        """Path of a picture a record names; raises `UserError` if it points outside the folder."""
+        path = self.folder / file
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise UserError(
+                f'the picture "{file}" lies outside', where=str(self.folder), right="run the study again"
+            )
+        return path
+
+    def write(self, name: str, record: Record, pictures: Pictures | None = None) -> None:
+        """Write `<name>.json` after the pictures it names; the same record gives the same bytes.
+
+        Raises `UserError` where there is no profile, which comes first: the folder was taken away meanwhile;
+        and where the record that is there is of a newer version, which must not be lost.
+
+        A record that is already there word for word was written from the same work: its pictures are then not
+        encoded again.
+        """
+        if name != _PROFILE and not (self.folder / f"{_PROFILE}.json").is_file():
+            raise UserError(
+                "the record has gone",
+                where=str(self.folder),
+                right="run again: the store has what is done",
+            )
+        path = self.folder / f"{name}.json"
+        _refuse_newer(path)
+        text = (record.model_dump_json(indent=1) + "\n").encode()
+        files = {self.picture_path(file): encode for file, encode in (pictures or {}).items()}
+        unchanged = path.is_file() and path.read_bytes() == text
+        for file, encode in files.items():
+            if not (unchanged and file.is_file()):
+                write_atomically(file, encode())
+        write_atomically(path, text)
+
+    def profile(self) -> ProfileRecord | None:
+        """The profile's settings, or None where nothing was run."""
+        path = self.folder / f"{_PROFILE}.json"
+        return _read(path, ProfileRecord) if path.exists() else None
+
+    def refuse_newer(self) -> None:
+        """Raise `UserError` if a record is of a newer version: before work that could not be recorded."""
+        for path in sorted(self.folder.rglob("*.json")):
+            if _is_record(path, self.folder):
+                _refuse_newer(path)
+
+    def copies(self) -> list[str]:
+        """Names of files that by their names are somebody's copies of records, and therefore not read."""
+        names = (path.relative_to(self.folder) for path in sorted(self.folder.rglob("*.json")))
+        return [name.as_posix() for name in names if not _is_hidden(name) and _COPY.search(name.as_posix())]
+
+    def images(self) -> Iterator[ImageRecord]:
+        """All images, by id."""
+        return _read_all(self.folder / "images", "*.json", ImageRecord)
+
+    def levels(self) -> Iterator[LevelRecord]:
+        """All levels, by key."""
+        return _read_all(self.folder / "levels", "*.json", LevelRecord)
+
+    def runs(self) -> Iterator[RunRecord]:
+        """All runs, by experiment, image, factor and seed."""
+        return _read_all(self.folder / "runs", "*/*/*.json", RunRecord)
+
+
+def read_published(root: Path) -> PublishedRecord:
+    """What was measured on published pictures; empty where nothing was. Raises `UserError`."""
+    path = root / _PUBLISHED
+    return _read(path, PublishedRecord) if path.exists() else PublishedRecord(pictures=())
+
+
+def write_published(root: Path, record: PublishedRecord) -> Path:
+    """Write it beside the profiles; returns where. Raises `UserError` where one of a newer version is."""
+    path = root / _PUBLISHED
+    _refuse_newer(path)
+    write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
+    return path
+
+
+def run_name(experiment: str, image: str, factor: float, seed: int) -> str:
+    """Where a run's record and picture lie in the profile's folder, without suffix."""
+    return f"runs/{experiment}/{image}/{factor_name(factor)}-seed{seed}"
+
+
+def profiles_in(root: Path) -> list[str]:
+    """Profiles with a record in a results folder, by name; copies of such folders are none."""
+    return sorted(path.parent.name for path in root.glob("*/profile.json") if _is_record(path, root))
+
+
+def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[RecordType]:
+    return (_read(path, kind) for path in sorted(folder.glob(pattern)) if _is_record(path, folder))
+
+
+def _is_record(path: Path, folder: Path) -> bool:
+    """Whether a file was written here, by its name: what macOS puts beside files (`._x.json`) was not."""
+    name = path.relative_to(folder)
+    return not _is_hidden(name) and not _COPY.search(name.as_posix())
+
+
+def _is_hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
+
+
+def _refuse_newer(path: Path) -> None:
+    """Refuse a record that a later version of this program wrote; what is no record at all is not meant."""
+    try:
+        whole = json.loads(_text(path))
+    except (OSError, ValueError, RecursionError):
+        return
+    version = whole.get("version") if isinstance(whole, dict) else None
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise UserError(
+            f"is a record of version {version}, and this program knows those up to {RECORD_VERSION}",
+            where=str(path),
+            right="use the newer singan that wrote it, or another folder of results",
+        )
+
+
+def _text(path: Path) -> bytes:
+    """Contents of a record, without the mark that some editors put before them. Raises `OSError`."""
+    return read_file(path).removeprefix(codecs.BOM_UTF8)
+
+
+def _read(path: Path, kind: type[RecordType]) -> RecordType:
+    try:
+        text = _text(path)
+        return kind.model_validate_json(text)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except ValidationError as error:
+        _refuse_newer(path)
+        if text.startswith(LFS_POINTER):
+            raise UserError(
+                "is a Git LFS pointer, not yet the record", where=str(path), right="git lfs pull fetches it"
+            ) from None
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "it"
+        raise UserError(
+            f"{field}: {first['msg']}",
+            where=str(path),
+            right=f"this is no record of version {RECORD_VERSION}; delete it and run again",
+        ) from None
