@@ -31,6 +31,10 @@ CASES = {
     "sr": (LevelFeed("rand", "rec", "sr", "sr"), NARROW),
     "all changed": (LevelFeed("real_train", "real_train_rec", "sr", "sr"), NARROW),
     "wide": (LevelFeed("rand", "rec", "sr", "regular"), WIDE),
+    "mixed": (LevelFeed("mixed"), NARROW),
+    "mixed_rec": (LevelFeed("rand", "mixed_rec"), NARROW),
+    "sr_noise": (LevelFeed("rand", "rec", "sr_noise", "regular"), NARROW),
+    "learned": (LevelFeed("rand", "rec", "learned", "learned"), NARROW),
 }
 
 Traces = dict[str, list[float]]
