@@ -116,7 +116,7 @@ def test_the_noise_of_super_resolution_is_told_apart_from_the_seed(lab: Lab) -> 
     data = lab.data
     cell, original = data.cell("real-b", "colosseum"), data.cell("original", "colosseum")
     assert noise_spread(outputs(cell, "x8"), "lr_psnr") == pytest.approx(2**0.5)
-    (table,) = metric_tables(cell, original)
+    (table,) = metric_tables(cell, original, {})
     rows = {row.label: row.values[0] for row in table.rows}
     assert rows["real-b, 3 seeds"] == "30.00 ± 10.00"
     assert rows["by SR noise alone, 2 draws of equal weights"] == "± 1.41"
@@ -127,7 +127,7 @@ def test_a_single_seed_shows_figures_but_no_interval(tmp_path: Path) -> None:
     study = small_study(EXPERIMENTS, IMAGES)
     single = Lab(study, write_results(tmp_path / "results", study))
     data = single.data
-    (table,) = metric_tables(data.cell("real-b", "colosseum"), data.cell("original", "colosseum"))
+    (table,) = metric_tables(data.cell("real-b", "colosseum"), data.cell("original", "colosseum"), {})
     assert [row.label for row in table.rows][:2] == ["real-b", "original"]
     assert not any(row.is_comparison for row in table.rows)
     assert {comparison.verdict for comparison in compared(single, "real-b").values()} == {"undecided"}

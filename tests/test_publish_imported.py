@@ -100,16 +100,16 @@ def test_runs_trained_here_come_first(beside: dict[str, str], tmp_path: Path) ->
 def test_it_is_measured_in_a_row_of_its_own_and_compared_with_nothing(
     beside: dict[str, str], tmp_path: Path
 ) -> None:
-    (table,) = metric_tables(cell(tmp_path, "original"), cell(tmp_path, "original"))
+    (table,) = metric_tables(cell(tmp_path, "original"), cell(tmp_path, "original"), {})
     labels = [row.label for row in table.rows]
     assert labels[:2] == ["original", "original, imported from trained"]
     assert table.seeds == 1
-    (table,) = metric_tables(cell(tmp_path, "real-b"), cell(tmp_path, "original"))
+    (table,) = metric_tables(cell(tmp_path, "real-b"), cell(tmp_path, "original"), {})
     assert "original, imported from trained" in [row.label for row in table.rows]
 
 
 def test_its_metrics_are_shown_when_there_is_nothing_else(alone: dict[str, str], tmp_path: Path) -> None:
-    (table,) = metric_tables(cell(tmp_path, "original"), cell(tmp_path, "original"))
+    (table,) = metric_tables(cell(tmp_path, "original"), cell(tmp_path, "original"), {})
     assert table.rows[0].label == "original, imported from trained"
     assert "original, imported from trained" in alone["experiments/original.html"]
 

@@ -12,6 +12,7 @@ from helpers.records import Synthetic, small_study, write_results
 from runner.metrics.evaluate import DEFINITIONS
 from runner.metrics.statistics import Difference, judge
 from runner.publish.content.comparison import Comparison, compare_cells, seed_scatters
+from runner.publish.content.metrics import metric_tables
 from runner.publish.content.verdicts import (
     Effect,
     Judged,
@@ -160,7 +161,7 @@ def test_the_scatter_of_the_originals_seeds_serves_a_single_seed(tmp_path: Path)
     seeds = {("original", seed): 22.0 + seed / 10 for seed in range(3)}
     data = measured(tmp_path, {**seeds, ("real-b", 0): 25.0})
     scatters = seed_scatters(data)
-    assert scatters["colosseum", "lr_psnr"].of == ("original",)
+    assert scatters["colosseum", "x8", "lr_psnr"].of == ("original",)
     cell, original = data.cell("real-b", "colosseum"), data.cell("original", "colosseum")
     (consistency, *_) = compare_cells(cell, original, "x8", scatters)
     # Student's quantile at 2 degrees of freedom, and a difference of two figures that scatter by 0.1 each
@@ -170,6 +171,10 @@ def test_the_scatter_of_the_originals_seeds_serves_a_single_seed(tmp_path: Path)
     assert found is not None
     assert found.confidence == "seed scatter pooled from original"
     assert compare_cells(cell, original, "x8")[0].difference.low is None
+    (table,) = metric_tables(cell, original, scatters)
+    (row,) = (row for row in table.rows if row.is_comparison)
+    assert row.label.endswith("95% interval, seed scatter pooled from original")
+    assert row.values[0] == "+3.00 (+2.39 to +3.61)\nbetter"
 
 
 def test_without_any_second_seed_nothing_is_pooled(tmp_path: Path) -> None:

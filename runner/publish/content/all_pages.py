@@ -139,6 +139,7 @@ def _experiment_pages(
                     cell,
                     originals[cell.image.image.id],
                     choices[cell.image.image.id],
+                    scatters,
                     data.published_metrics(cell),
                 )
                 for cell in shown
@@ -160,11 +161,15 @@ def _about(
 
 
 def _section(
-    cell: Cell, original: Cell, choices: tuple[ChoiceGroup, ...], published: Metrics | None
+    cell: Cell,
+    original: Cell,
+    choices: tuple[ChoiceGroup, ...],
+    scatters: Scatters,
+    published: Metrics | None,
 ) -> ImageSection:
     details = None if cell.run is None else _details(cell.experiment.id, cell.run, original.run)
     viewer = experiment_viewer(choices, cell, original)
-    return ImageSection(cell, viewer, metric_tables(cell, original, published), details)
+    return ImageSection(cell, viewer, metric_tables(cell, original, scatters, published), details)
 
 
 def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:

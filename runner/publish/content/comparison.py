@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from runner.metrics.statistics import (
     spread_within,
 )
 from runner.publish.data.model import Cell, ExperimentData, SiteData
-from runner.record.schema import Metrics, Output, factor_name
+from runner.record.schema import Metrics, Output
 
 _OF_BLUR: Mapping[str, str] = {"better": "sharper", "worse": "blurrier"}
 
@@ -50,22 +51,22 @@ class SeedScatter:
     of: tuple[str, ...]
 
 
-Scatters = Mapping[tuple[str, str], SeedScatter]
-"""By image and measure, where any experiment has several seeds."""
+Scatters = Mapping[tuple[str, str, str], SeedScatter]
+"""By image, factor and measure, where any experiment has several seeds."""
 
 
 def seed_scatters(data: SiteData) -> Scatters:
     """The scatter over seeds of every measure on every image, pooled over the experiments that show it."""
-    factor = factor_name(data.study.study.factor)
     found = {}
     for image in data.images:
         cells = [cell for cell in data.cells if cell.image is image]
-        for name in DEFINITIONS:
+        factors = {run.record.factor for cell in cells for run in cell.runs}
+        for factor, name in itertools.product(sorted(factors), DEFINITIONS):
             groups = {cell.experiment.id: figures(outputs(cell, factor), name) for cell in cells}
             several = {experiment: group.values() for experiment, group in groups.items() if len(group) > 1}
             scatter = scatter_within(list(several.values()))
             if scatter is not None:
-                found[image.image.id, name] = SeedScatter(scatter, tuple(several))
+                found[image.image.id, factor, name] = SeedScatter(scatter, tuple(several))
     return found
 
 
@@ -134,9 +135,9 @@ def _compare(pairs: list[tuple[Cell, Cell]], factor: str, scatters: Scatters) ->
     for name, measure in DEFINITIONS.items():
         by_image = {cell.image.image.id: differences(cell, other, factor, name) for cell, other in pairs}
         lent = {
-            image: scatters[image, name]
+            image: scatters[image, factor, name]
             for image, group in by_image.items()
-            if len(group) == 1 and (image, name) in scatters
+            if len(group) == 1 and (image, factor, name) in scatters
         }
         difference = paired_difference(by_image, {image: each.scatter for image, each in lent.items()})
         if difference is not None:

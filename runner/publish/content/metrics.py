@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 from runner.metrics.evaluate import DEFINITIONS, Definition
 from runner.metrics.statistics import CONFIDENCE, Spread
-from runner.publish.content.comparison import Comparison, compare_cells, noise_spread, outputs, seed_spread
+from runner.publish.content.comparison import (
+    Comparison,
+    Scatters,
+    compare_cells,
+    noise_spread,
+    outputs,
+    seed_spread,
+)
 from runner.publish.data.model import Cell
-from runner.publish.words import UNKNOWN
+from runner.publish.words import UNKNOWN, join_words
 from runner.record.schema import Metrics, Output
 
 _BASELINES = ("lanczos", "bicubic", "nearest")
@@ -36,20 +43,25 @@ class MetricTable:
     rows: tuple[MetricRow, ...]
 
 
-def metric_tables(cell: Cell, original: Cell, published: Metrics | None = None) -> tuple[MetricTable, ...]:
+def metric_tables(
+    cell: Cell, original: Cell, scatters: Scatters, published: Metrics | None = None
+) -> tuple[MetricTable, ...]:
     """A table for each factor at which a cell has pictures, the study's own first.
 
-    `published` are the metrics of the picture that the author published, at the study's first factor.
+    `published` are the metrics of the picture that the author published, at the study's first factor. An
+    interval comes from a cell's own seeds or, where it has one seed only, from `scatters`.
     """
     factors = dict.fromkeys(run.record.factor for run in cell.runs if run.record.output is not None)
     tables = (
-        _table(cell, original, factor, published if index == 0 else None)
+        _table(cell, original, factor, scatters, published if index == 0 else None)
         for index, factor in enumerate(factors)
     )
     return tuple(table for table in tables if table.columns)
 
 
-def _table(cell: Cell, original: Cell, factor: str, published: Metrics | None) -> MetricTable:
+def _table(
+    cell: Cell, original: Cell, factor: str, scatters: Scatters, published: Metrics | None
+) -> MetricTable:
     mine, theirs = outputs(cell, factor), outputs(original, factor)
     is_original = cell.experiment.id == original.experiment.id
     imported = list(_of_imported(cell, factor))
@@ -59,7 +71,7 @@ def _table(cell: Cell, original: Cell, factor: str, published: Metrics | None) -
         rows.append(_of_picture(f"{cell.experiment.id}, the picture its author published", published))
     if theirs and not is_original:
         rows.append(_of_outputs(original.experiment.id, theirs))
-        rows += _of_comparison(compare_cells(cell, original, factor))
+        rows += _of_comparison(compare_cells(cell, original, factor, scatters))
     if not is_original:
         rows += _of_imported(original, factor)
     rows += _of_noise(mine)
@@ -118,6 +130,9 @@ def _of_comparison(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
     known = {c.name: c for c in comparisons if c.difference.low is not None}
     if known:
         label = f"difference from the original, {CONFIDENCE:.0%} interval"
+        pooled = tuple(dict.fromkeys(name for c in known.values() for name in c.pooled_from))
+        if pooled:
+            label += f", seed scatter pooled from {join_words(pooled)}"
         texts = {name: f"{interval_words(c)}\n{c.words}" for name, c in known.items()}
         yield _Row(label, texts, is_comparison=True)
 
