@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import requests
 import torch
+from playwright.sync_api import Browser, BrowserContext
 
 from helpers.lab import Lab
 from helpers.shell import Shell
 from helpers.tiny_study import TinyStudy, write_tiny_study
+from helpers.viewers import chromium, quiet_context
 
 # A busy machine is slow, and slowness is no failure.
 hypothesis.settings.register_profile(
@@ -69,3 +72,17 @@ def singan(
 def lab(tiny_study: TinyStudy, tmp_path: Path) -> Lab:
     """The tiny study with a store and a record."""
     return Lab(tiny_study, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A module's browser: its event loop must not outlive tests that need it."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A context of the browser, by default 1280 pixels wide; what a page says in its console is a failure."""
+    with quiet_context(browser, getattr(request, "param", {})) as context:
+        yield context

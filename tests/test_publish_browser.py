@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from helpers.records import Synthetic, small_study, write_published_figures, write_results
 from runner.publish.site import build_site
@@ -80,16 +79,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_results(folder / "results", small_study(("original",)), Synthetic(profile="preview"))
     build_site(study, folder / "results", folder / "site", first="smoke")
     return folder / "site"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "these tests need Chromium on the path"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

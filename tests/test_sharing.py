@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import PIL.Image
@@ -13,15 +12,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from helpers.records import Synthetic, small_study, write_results
-from helpers.viewers import SHARP, Site, chromium, quiet_context, serving, wait_for
+from helpers.viewers import SHARP, Site, serving, wait_for, with_options
 from runner.publish.site import build_site
 from singan.errors import UserError
 
 IMAGE, EXPERIMENT = "images/colosseum.html", "experiments/real-b.html"
 ORDER = "() => [...document.querySelectorAll('.contact figure code')].map((code) => code.textContent)"
 META = re.compile(r'<meta property="og:(\w+)" content="([^"]*)">')
-
-with_options = partial(pytest.mark.parametrize, "context", indirect=True, ids=[""])
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +29,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     build_site(study, root / "results", root / "site")
     with serving(root) as address:
         yield Site(results, root / "site", f"{address}/site")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    with quiet_context(browser, getattr(request, "param", {})) as context:
-        yield context
 
 
 def opened(context: BrowserContext, address: str) -> Page:

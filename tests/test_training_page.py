@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from helpers.records import Synthetic, small_study, write_results
-from helpers.viewers import Site, chromium, quiet_context, serving
+from helpers.viewers import Site, serving, with_options
 from runner.publish.content.training import theatres
 from runner.publish.data.gather import gather
 from runner.publish.site import build_site
@@ -20,8 +19,6 @@ LINK = "train.html#img=colosseum&a=original&b=early-stop&c=real-b"
 NEXT = "Level \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 HREF = 'figure => figure.querySelector(".takes image").getAttribute("href")'
 LEFT = 'figure => figure.querySelector(".takes svg").viewBox.baseVal.x'
-
-with_options = partial(pytest.mark.parametrize, "context", indirect=True, ids=[""])
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +29,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     build_site(study, root / "results", root / "site")
     with serving(root) as address:
         yield Site(results, root / "site", f"{address}/site")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    with quiet_context(browser, getattr(request, "param", {})) as context:
-        yield context
 
 
 def theatre(context: BrowserContext, address: str) -> Locator:

@@ -22,7 +22,6 @@ from helpers.viewers import (
     address_of,
     at,
     choose,
-    chromium,
     drag,
     file_pixels,
     image_point,
@@ -30,12 +29,12 @@ from helpers.viewers import (
     open_viewer,
     pixels,
     point_at,
-    quiet_context,
     serving,
     shown,
     stage,
     transforms,
     wait_for,
+    with_options,
 )
 from runner.publish.audit.audit import MOST_SCRIPT_bytes
 from runner.publish.output.render import static_files
@@ -76,21 +75,6 @@ def site(server: tuple[Path, str]) -> Site:
     folder = root / "some" / "sub-path"
     build_site(study, root / "results", folder)
     return Site(results, folder, f"{address}/some/sub-path")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    with quiet_context(browser, getattr(request, "param", {})) as context:
-        yield context
-
-
-with_options = partial(pytest.mark.parametrize, "context", indirect=True, ids=[""])
 
 
 def test_the_wheel_zooms_all_panes_at_the_pointer(context: BrowserContext, site: Site) -> None:

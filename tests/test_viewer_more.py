@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator
+from playwright.sync_api import BrowserContext, Locator
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from helpers.records import Synthetic, small_study, write_results
@@ -22,7 +21,6 @@ from helpers.viewers import (
     address_of,
     at,
     choose,
-    chromium,
     drag,
     file_pixels,
     image_point,
@@ -30,12 +28,12 @@ from helpers.viewers import (
     open_viewer,
     pixels,
     point_at,
-    quiet_context,
     serving,
     shown,
     stage,
     transforms,
     wait_for,
+    with_options,
 )
 from runner.publish.site import build_site
 
@@ -53,8 +51,6 @@ PAINTED = (
 ANY = "() => true"
 """No condition."""
 
-with_options = partial(pytest.mark.parametrize, "context", indirect=True, ids=[""])
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -63,18 +59,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     build_site(study, root / "results", root / "site")
     with serving(root) as address:
         yield Site(results, root / "site", f"{address}/site")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    with quiet_context(browser, getattr(request, "param", {})) as context:
-        yield context
 
 
 def note(viewer: Locator) -> str:

@@ -17,10 +17,14 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from helpers.records import Pixels
 from runner.record.results import Results
+
+with_options = partial(pytest.mark.parametrize, "context", indirect=True, ids=[""])
+"""Options of the browser's context that a test needs."""
 
 WIDE, TALL = '.viewer[data-image="colosseum"]', '.viewer[data-image="stone-face"]'
 
