@@ -326,6 +326,20 @@ def test_a_run_not_done_says_so(troubled: Built) -> None:
         assert "not run" in troubled.pages[f"{name}.html"].text
 
 
+def test_an_image_on_which_nothing_was_run_says_so_among_the_places(tmp_path: Path) -> None:
+    study = small_study()
+    unrun = [(name, "stone-face") for name in study.experiment]
+    write_results(tmp_path / "results", study, Synthetic(left_out=unrun))
+    build_site(study, tmp_path / "results", tmp_path / "site")
+    index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    stone, colosseum = (
+        index.split(f'aria-label="Places: {study.image[name].title}"')[1].split("</section>")[0]
+        for name in ("stone-face", "colosseum")
+    )
+    assert "Not run: there is no picture by any method." in stone
+    assert "Not run" not in colosseum
+
+
 def test_other_seeds_stand_below_the_studys_own(troubled: Built) -> None:
     text = troubled.pages["experiments/early-stop.html"].text
     assert "seed 1" in text.partition("Other seeds and factors")[2]

@@ -58,7 +58,9 @@ NARROW_HEADERS = """() => [...document.querySelectorAll("th")]
 PAGES = (
     "index",
     "groups/real",
+    "groups/open",
     "experiments/early-stop",
+    "experiments/learned-up",
     "experiments/real-b",
     "images/stone-face",
     "train",
@@ -72,7 +74,8 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, study = tmp_path_factory.mktemp("site with spaces & é"), small_study()
+    folder = tmp_path_factory.mktemp("site with spaces & é")
+    study = small_study(("original", "early-stop", "real-a", "real-b", "plateau-anneal", "learned-up"))
     what = Synthetic(failed=[("real-b", "stone-face")], stand_ins=["stone-face"], reason="x" * 300)
     results = write_results(folder / "results", study, what)
     write_published_figures(folder / "results", study, results)
