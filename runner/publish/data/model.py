@@ -281,6 +281,11 @@ class SiteData:
         return sum(run.is_imported for cell in self.cells for run in cell.runs)
 
     @property
+    def only_imported(self) -> int:
+        """On how many cells the run to show was trained elsewhere, for want of one trained here."""
+        return sum(cell.run is not None and cell.run.is_imported for cell in self.cells)
+
+    @property
     def several_machines(self) -> bool:
         """Whether some run was measured on another machine than its original."""
         return any(cell.timing.other_machine for cell in self.cells)
