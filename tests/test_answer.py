@@ -54,6 +54,9 @@ def test_the_first_sentence_counts_and_names_what_is_better_and_what_is_wrecked(
         "Of 3 variants trained here on Colosseum, 1 is better than the original training (real-b), "
         "1 is much worse (real-g)."
     )
+    named = answer(data, seed_scatters(data)).named
+    assert {"real-b", "real-g"} <= {experiment.id for experiment in named}
+    assert len(set(named)) == len(named) <= 3, "each once, though several sentences name it"
     assert basis(data).startswith("Profile Paper, 2000 epochs a level; one seed. Better:")
     assert "hint" not in basis(data)
 

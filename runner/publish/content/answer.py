@@ -34,6 +34,12 @@ class Answer:
     basis: str
     """What the sentences rest on."""
 
+    @property
+    def named(self) -> tuple[Experiment, ...]:
+        """The experiments that the sentences name, each once: a reader does not know them by their ids."""
+        parts = (part for sentence in self.sentences for part in sentence if isinstance(part, Experiment))
+        return tuple({experiment.id: experiment for experiment in parts}.values())
+
 
 def answer(data: SiteData, scatters: Scatters) -> Answer:
     """From the runs trained here, and from the author's own pictures where these were measured."""
