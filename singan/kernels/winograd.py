@@ -20,7 +20,7 @@ through the three stages (transform, products, transform back) in chunks that th
 are kept. Arrays are flat, and their 36 planes `PADDING` floats apart:
 
     v [36, C, row]  windows of the input, transformed        u [36, K, C]  weight, transformed
-    m [36, K, row]  tiles of the output, not yet back; or tiles of its gradient, transformed
+    m [36, K, row]  tiles of the output, before the transform back; or tiles of its gradient, transformed
 
 Needs numba (extra `fast`), and channels in multiples of 4. The vector code is emitted by `simd`.
 """
@@ -43,14 +43,14 @@ CHANNEL_MULTIPLE = 4
 PADDING = 16
 """Floats between planes, without which all 36 would compete for the same lines of the cache."""
 LARGEST_CHUNK = 216
-"""Tiles; measured with 512 KiB of L2 and 32 MiB of L3 cache."""
+"""Most tiles in a chunk; measured with 512 KiB of L2 and 32 MiB of L3 cache."""
 LONGEST_SUM = 64
-"""Channels summed up at a time: sums of such parts round less than one long sum."""
+"""Most channels summed up at a time: adding up such partial sums rounds less than one long sum."""
 
 _A2, _B2 = (3 / 4) ** 2, (3 / 2) ** 2
 _POINTS = (0, 3 / 4, -3 / 4, 3 / 2, -3 / 2)
 _NORMS = (_A2 * _B2, *(2 * _A2 * (_A2 - _B2),) * 2, *(2 * _B2 * (_B2 - _A2),) * 2)
-"""Of each point, the product of its differences from the others."""
+"""For each point, the product of its differences from the other points."""
 INPUT_TRANSFORM: Matrix = (
     (_A2 * _B2, 0, -_A2 - _B2, 0, 1, 0),
     *((0, -p * _B2, -_B2, p, 1, 0) for p in _POINTS[1:3]),
@@ -71,15 +71,18 @@ class Grid(NamedTuple):
     """How the tiles of a convolution lie on its input."""
 
     height: int
-    """Of the input, in pixels, without padding; likewise the width."""
+    """Height of the input in pixels, without padding; likewise `width`."""
     width: int
     padding: int
     pitch: int
     """Cells in a row."""
     tiles: int
-    """Of an image; with those, to be ignored, that the last cell of a row may hold."""
+    """Tiles of an image, `pitch` a row; the last one of a row may lie outside the output, and is ignored."""
     row: int
     """Most tiles in a chunk; a multiple of `LANES`."""
+
+
+# The parameters of the lambdas below tell numba how many arguments each emitted function takes.
 
 
 def _sandwich(matrix: Matrix, in_cells: bool = False) -> Any:  # noqa: ANN401  # a function for compiled code
@@ -120,7 +123,10 @@ _dots_1, _dots_2, _dots_3 = (_dot_products(rows) for rows in (1, 2, 3))
 def _transform_weight(
     w: Floats, k_count: int, c_count: int, turned: bool, planes: Floats, u: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`w [K, C, 3, 3]` to `u`, by way of `planes [9, K * C]`; `turned`: that of the gradient by the input."""
+    """Transform `w [K, C, 3, 3]` to `u`, by way of `planes [9, K * C]`.
+
+    If `turned`, it is rotated by 180 degrees and K and C are swapped, as the gradient of the input needs it.
+    """
     size = k_count * c_count
     for k in range(k_count):
         for c in range(c_count):
@@ -138,7 +144,7 @@ def _transform_weight(
 def _transform_weight_back(
     u: Floats, planes: Floats, w_at: Address, size: int
 ) -> None:  # pragma: no cover  # compiled
-    """`u` to `w [K, C, 3, 3]`, by way of `planes [9, K * C]`."""
+    """Transform `u` back to `w [K, C, 3, 3]`, by way of `planes [9, K * C]`."""
     w = floats(w_at, 9 * size)
     for at in range(0, size, LANES):
         _weights_out(u, at, size + PADDING, 0, planes, at, size)
@@ -151,7 +157,7 @@ def _transform_weight_back(
 def _split_some(
     x: Floats, start: int, width: int, padding: int, q: Floats, to: int, plane: int, first: int, last: int
 ) -> None:  # pragma: no cover  # compiled
-    """As `_split_row`, for cells at the edges."""
+    """As `_split_row`, but pixel by pixel, for the cells at the edges."""
     for cell in range(first, last):
         for j in range(4):
             column = 4 * cell + j - padding
@@ -162,7 +168,7 @@ def _split_some(
 def _split_row(
     x: Floats, start: int, grid: Grid, width: int, q: Floats, to: int, plane: int
 ) -> None:  # pragma: no cover  # compiled
-    """A row of pixels to 4 planes of cells."""
+    """Split a row of pixels into 4 planes of cells."""
     padding = grid.padding
     first, last = (padding + 3) // 4, min((width + padding) // 4, grid.pitch)
     if last - first < LANES:
@@ -178,7 +184,10 @@ def _split_row(
 def _split(
     x: Floats, start: int, grid: Grid, shrink: int, row: int, rows: int, q: Floats, plane: int
 ) -> None:  # pragma: no cover  # compiled
-    """Rows of cells of a picture, `shrink` pixels smaller than the input, to `q`; zero outside it."""
+    """Split `rows` rows of cells of a picture, from `row` on, into `q`, which is zero outside the picture.
+
+    The picture is `shrink` pixels smaller than the input.
+    """
     height, width = grid.height - shrink, grid.width - shrink
     for r in range(4 * rows):
         y = 4 * row + r - grid.padding
@@ -196,7 +205,7 @@ def _split(
 def _join(
     tiles: Floats, grid: Grid, first: int, count: int, shift: np.float32, y: Floats, start: int
 ) -> None:  # pragma: no cover  # compiled
-    """Tiles `[4, 4, row]` of the output, `first` and following, to the picture `y`, with a constant added."""
+    """Join tiles `[4, 4, row]` of the output, from tile `first` on, to the picture `y`, and add `shift`."""
     height, width = grid.height + 2 * grid.padding - 2, grid.width + 2 * grid.padding - 2
     for row in range(first // grid.pitch, (first + count - 1) // grid.pitch + 1):
         skipped = first - row * grid.pitch
@@ -220,7 +229,7 @@ def _join(
 def _transform_windows(
     x: Floats, image: int, channels: int, grid: Grid, first: int, count: int, q: Floats, v: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`B^T x B` of a chunk of tiles."""
+    """Transform a chunk of windows: `B^T x B`."""
     row = first // grid.pitch
     rows = (first + count - 1) // grid.pitch - row + 2
     plane = rows * grid.pitch + PADDING
@@ -235,7 +244,7 @@ def _transform_windows(
 def _transform_tiles(
     dy: Floats, image: int, channels: int, grid: Grid, first: int, count: int, q: Floats, m: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`A dy A^T` of a chunk of tiles."""
+    """Transform a chunk of tiles: `A dy A^T`."""
     row = first // grid.pitch
     rows = (first + count - 1) // grid.pitch - row + 1
     plane = rows * grid.pitch + PADDING
@@ -270,7 +279,7 @@ def _multiply_block(
 def _multiply(
     u: Floats, v: Floats, m: Floats, k_count: int, c_count: int, row: int, count: int
 ) -> None:  # pragma: no cover  # compiled
-    """36 times `m = u v`."""
+    """The 36 matrix products `m = u v`."""
     for point in range(36):
         u_start = point * (k_count * c_count + PADDING)
         v_start, m_start = point * (c_count * row + PADDING), point * (k_count * row + PADDING)
@@ -289,7 +298,7 @@ def _multiply(
 def _accumulate(
     m: Floats, v: Floats, u: Floats, k_count: int, c_count: int, row: int, count: int
 ) -> None:  # pragma: no cover  # compiled
-    """36 times `u += m v^T`."""
+    """The 36 matrix products `m v^T`, added to `u`."""
     vectors = (count + LANES - 1) // LANES
     for point in range(36):
         u_start = point * (k_count * c_count + PADDING)
@@ -311,7 +320,7 @@ def _accumulate(
 def _transform_back(
     m: Floats, k: int, k_count: int, row: int, count: int, tiles: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`A^T m A` of a chunk of tiles of a channel, to `tiles [4, 4, row]`."""
+    """Transform a chunk of tiles of channel `k` back, `A^T m A`, to `tiles [4, 4, row]`."""
     for p in range(0, count, LANES):
         _tiles_out(m, k * row + p, k_count * row + PADDING, 0, tiles, p, row)
 
@@ -321,7 +330,10 @@ def _correlate(
     x_at: Address, w_at: Address, bias_at: Address, y_at: Address, images: int, k_count: int, c_count: int,
     turned: bool, grid: Grid, planes: Floats, u: Floats, q: Floats, v: Floats, m: Floats,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
-    """`y [B, K, ...]` of `x [B, C, ...]`; if `turned`, `w` is `[C, K, 3, 3]`; a bias that is none is at 0."""
+    """Convolve `x [B, C, ...]` to `y [B, K, ...]`.
+
+    If `turned`, `w` is `[C, K, 3, 3]` (see `_transform_weight`). Without a bias, `bias_at` is 0.
+    """
     pixels = (grid.height + 2 * grid.padding - 2) * (grid.width + 2 * grid.padding - 2)
     x = floats(x_at, images * c_count * grid.height * grid.width)
     y = floats(y_at, images * k_count * pixels)
@@ -346,7 +358,7 @@ def _correlate_with_output(
     x_at: Address, dy_at: Address, images: int, k_count: int, c_count: int, grid: Grid,
     u: Floats, q: Floats, v: Floats, m: Floats,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
-    """Add to `u` what the weight's gradient gets from `x [B, C, ...]` and `dy [B, K, ...]`."""
+    """Add to `u` what `x [B, C, ...]` and `dy [B, K, ...]` contribute to the weight's gradient."""
     x = floats(x_at, images * c_count * grid.height * grid.width)
     dy = floats(dy_at, images * k_count * (grid.height - 2) * (grid.width - 2))
     for image in range(images):
@@ -358,19 +370,19 @@ def _correlate_with_output(
 
 
 class _Buffers(threading.local):
-    """A thread's buffers: fresh memory costs more than the arithmetic of a small picture."""
+    """A thread's buffers, kept because fresh memory costs more than the arithmetic of a small picture."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Floats] = {}
 
     def get(self, name: str, size: int) -> Floats:
-        """At least this long; holds what the last user left."""
+        """A buffer of at least `size` floats; it holds what its last user left."""
         if name not in self._kept or len(self._kept[name]) < size:
             self._kept[name] = torch.zeros(size).numpy()
         return self._kept[name]
 
     def of(self, grid: Grid, k_count: int, c_count: int) -> tuple[Floats, ...]:
-        """`planes` and `u` of a weight; of a chunk the cells of one channel, `v`, `m`."""
+        """Buffers of a weight, `planes` and `u`, and of a chunk: `q` (the cells of one channel), `v`, `m`."""
         size = k_count * c_count
         cells = max((grid.row // grid.pitch + 4) * grid.pitch + PADDING, grid.row)
         return (
@@ -386,7 +398,7 @@ _buffers = _Buffers()
 
 
 def pays(shape: Sequence[int]) -> bool:
-    """Whether this is faster than oneDNN for inputs `[B, C, H, W]`, to as many channels; by measurement."""
+    """Whether this is faster than oneDNN, by measurement, for inputs `[B, C, H, W]` and C output channels."""
     _, channels, height, width = shape
     return channels >= 32 and channels % CHANNEL_MULTIPLE == 0 and height * width >= 400
 
@@ -400,12 +412,12 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def input_gradient(dy: Tensor, w: Tensor) -> Tensor:
-    """Gradient `[B, C, H, W]` by the input, from `dy [B, K, H - 2, W - 2]`."""
+    """Gradient `[B, C, H, W]` with respect to the input, from `dy [B, K, H - 2, W - 2]`."""
     return _correlation(dy, w, None, w.shape[1], padding=2, turned=True)
 
 
 def weight_gradient(*pairs: tuple[Tensor, Tensor]) -> Tensor:
-    """Gradient `[K, C, 3, 3]` by the weight, summed over pairs `(x, dy)` of equal sizes, and over images."""
+    """Gradient `[K, C, 3, 3]` with respect to the weight, summed over pairs `(x, dy)` of equal sizes."""
     k_count, (_, c_count, height, width) = pairs[0][1].shape[1], pairs[0][0].shape
     _check_channels(k_count, c_count)
     size, grid = k_count * c_count, _grid(height, width, padding=0)
@@ -440,6 +452,7 @@ def _check_channels(*counts: int) -> None:
 
 
 def _grid(height: int, width: int, padding: int) -> Grid:
+    """The grid of an input, its tiles shared evenly among as few chunks as `LARGEST_CHUNK` allows."""
     pitch = (width + 2 * padding + 3) // 4
     tiles = (height + 2 * padding + 1) // 4 * pitch
     chunks = -(-tiles // LARGEST_CHUNK)
