@@ -29,16 +29,16 @@ from singan.errors import UserError
 from singan.geometry import factor_text
 
 RECORD_VERSION = 1
-"""Raised when a field changes its meaning; a reader refuses what it does not know."""
+"""Increased when a field changes its meaning; a reader refuses what it does not know."""
 
 
 _PROFILE = "profile"
-"""The record that comes first."""
+"""Name of the record that is written first."""
 
 _PUBLISHED = "published.json"
 
 _COPY = re.compile(r"[\s()~]|sync-conflict")
-"""In names that file managers and synchronised folders give to copies; no record is named so."""
+"""Found in names that file managers and synchronised folders give to copies; no record is named so."""
 
 
 class Record(BaseModel):
@@ -48,10 +48,10 @@ class Record(BaseModel):
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$", max_length=64)]
-"""An id of which pages make a file name: nothing in it leads to another folder."""
+"""An id that becomes a file name of a page: nothing in it leads to another folder."""
 
 Metrics = Mapping[str, float | None]
-"""By the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
+"""Measured values by the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
 
 
 class Picture(Record):
@@ -88,13 +88,13 @@ class ImageRecord(Record):
     is_own: bool = False
     """Whether it is the user's own picture, not one of the study."""
     crop: tuple[Count, Count, Count, Count] | None = None
-    """Left, top, right, bottom of it in the study's file, pixels, where that is known."""
+    """Left, top, right, bottom of the image in the study's file, pixels, where that is known."""
     enlarged: Mapping[str, Mapping[Literal["nearest", "bicubic"], Picture]]
-    """By factor, as in the file names: `x8`."""
+    """Enlarged inputs by factor, named as in file names (`x8`), and filter."""
     baselines: Mapping[str, Mapping[str, Metrics]] = {}
-    """By factor and filter: metrics of plain enlargements."""
+    """Metrics of plain enlargements, by factor and filter."""
     ground_truth: Mapping[str, Picture] = {}
-    """By factor. Only pictures that may be published: stand-ins."""
+    """Ground truth by factor, only where it may be published: that of stand-ins."""
 
 
 class Snapshots(Record):
@@ -125,9 +125,9 @@ class LevelRecord(Record):
     epochs_done: Count
     stopped_early: bool
     seconds: Seconds
-    """On the wall."""
+    """Wall time."""
     processor_seconds: Seconds | None = None
-    """Of all threads of the process; records before version 0.2 lack it."""
+    """Processor time of all threads of the process; records before version 0.2 lack it."""
     noise_amplitude: float
     loss_epochs: tuple[Count, ...]
     losses: Mapping[str, tuple[float, ...]]
@@ -136,12 +136,12 @@ class LevelRecord(Record):
 
 
 class Draw(Record):
-    """The same weights with other noise: measured, not shown."""
+    """A picture of the same weights with other noise: measured, not shown."""
 
     draw: int
     metrics: Metrics
     psnr: float
-    """How like the picture shown it is, dB."""
+    """PSNR between it and the picture shown, dB."""
 
 
 class Output(Record):
@@ -162,12 +162,12 @@ class RunRecord(Record):
     image: str
     seed: int
     factor: str
-    """As in file names: `x8`."""
+    """The factor as in file names: `x8`."""
     status: Literal["done", "failed"]
     reason: str | None = None
     """Why it failed."""
     pixels_sha256: str
-    """The picture it was trained on: an image may since have been replaced, by a stand-in say."""
+    """Digest of the picture it was trained on: an image may since have been replaced, by a stand-in, say."""
     settings: Mapping[str, str]
     """Switches and stop rule it was run with, in words of the study file."""
     levels: tuple[str, ...]
@@ -176,11 +176,11 @@ class RunRecord(Record):
     published_minutes: tuple[Minutes, ...] | None = None
     """Training time of each level as the folder's own file tells it, minutes; imported runs may have them."""
     imported_from: str | None = None
-    """Folder it was imported from, by its name: it was trained elsewhere, and nothing is known of its levels.
-    Experiment, settings and profile are then what the one who imported it says; the seed is that of the noise
-    of super-resolution."""
+    """Name of the folder it was imported from: it was trained elsewhere, and nothing is known of its levels.
+    Experiment, settings and profile are then the importer's word; the seed is that of the super-resolution's
+    noise."""
     command: str
-    """Reproduces it."""
+    """The command that reproduces it."""
 
 
 class PublishedPicture(Record):
@@ -192,7 +192,7 @@ class PublishedPicture(Record):
     url: str
     sha256: str
     pixels_sha256: str
-    """The picture of the study that it was measured against."""
+    """Digest of the study's picture that it was measured against."""
     metrics: Metrics
 
 
@@ -204,7 +204,7 @@ class PublishedRecord(Record):
 
 
 Pictures = Mapping[str, Callable[[], bytes]]
-"""Pictures of a record: file names, and how to encode each if need be."""
+"""Pictures of a record: by file name, how to encode each if it has to be written."""
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -232,8 +232,8 @@ class Results:
     def write(self, name: str, record: Record, pictures: Pictures | None = None) -> None:
         """Write `<name>.json` after the pictures it names; the same record gives the same bytes.
 
-        Raises `UserError` where there is no profile, which comes first: the folder was taken away meanwhile;
-        and where the record that is there is of a newer version, which must not be lost.
+        Raises `UserError` where the profile's record, which is written first, is missing, because the folder
+        was taken away; and where the record that is there has a newer version, and must not be lost.
 
         A record that is already there word for word was written from the same work: its pictures are then not
         encoded again.
@@ -266,7 +266,7 @@ class Results:
                 _refuse_newer(path)
 
     def copies(self) -> list[str]:
-        """Names of files that by their names are somebody's copies of records, and therefore not read."""
+        """Files whose names show that they are somebody's copies of records; they are not read."""
         names = (path.relative_to(self.folder) for path in sorted(self.folder.rglob("*.json")))
         return [name.as_posix() for name in names if not _is_hidden(name) and _COPY.search(name.as_posix())]
 
@@ -290,7 +290,7 @@ def read_published(root: Path) -> PublishedRecord:
 
 
 def write_published(root: Path, record: PublishedRecord) -> Path:
-    """Write it beside the profiles; returns where. Raises `UserError` where one of a newer version is."""
+    """Write it beside the profiles; returns its path. Raises `UserError` where one of a newer version is."""
     path = root / _PUBLISHED
     _refuse_newer(path)
     write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
@@ -303,7 +303,7 @@ def run_name(experiment: str, image: str, factor: float, seed: int) -> str:
 
 
 def profiles_in(root: Path) -> list[str]:
-    """Profiles with a record in a results folder, by name; copies of such folders are none."""
+    """Names of profiles with a record in a results folder, sorted; copies of such folders do not count."""
     return sorted(path.parent.name for path in root.glob("*/profile.json") if _is_record(path, root))
 
 
@@ -312,7 +312,7 @@ def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[Re
 
 
 def _is_record(path: Path, folder: Path) -> bool:
-    """Whether a file was written here, by its name: what macOS puts beside files (`._x.json`) was not."""
+    """Whether a file has a name that this program gives, and not one such as macOS gives (`._x.json`)."""
     name = path.relative_to(folder)
     return not _is_hidden(name) and not _COPY.search(name.as_posix())
 
@@ -322,7 +322,7 @@ def _is_hidden(name: Path) -> bool:
 
 
 def _refuse_newer(path: Path) -> None:
-    """Refuse a record that a later version of this program wrote; what is no record at all is not meant."""
+    """Refuse a record that a later version of this program wrote; a file that is no record at all passes."""
     try:
         whole = json.loads(_text(path))
     except (OSError, ValueError, RecursionError):
