@@ -1,4 +1,4 @@
-"""Enlarge the user's own picture by a single run; writes a picture file, and nothing to the record."""
+"""Enlarge the user's own picture by a single run; writes a picture file, and no record."""
 
 from __future__ import annotations
 
