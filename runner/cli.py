@@ -1,4 +1,4 @@
-"""The entry point of `singan`: its commands, and the one place that turns what went wrong into a line.
+"""The entry point of `singan`: its commands, and the one place that turns an error into a line.
 
 Commands import what they need when they run, so that `singan --help` does not wait for torch.
 """
@@ -77,13 +77,13 @@ def main() -> None:
 
 
 def _end_stopped(error: BaseException) -> NoReturn:
-    """Somebody stopped it; or else a file ended too early, which click takes for Ctrl-C."""
+    """Leave after Ctrl-C, or because a file ended too early, which click takes for Ctrl-C, too."""
     if isinstance(error.__cause__, EOFError):
         _end("a file ended too early")
     _end("stopped; the same command goes on from what is kept", exit_status.INTERRUPTED)
 
 
 def _end(why: str, status: int = exit_status.USAGE) -> NoReturn:
-    """Leave with one line, whatever names are quoted in it."""
+    """Exit with one line on standard error, in which quoted names are made harmless."""
     click.echo(f"singan: {harmless(' '.join(why.split()))}", err=True)
     sys.exit(status)

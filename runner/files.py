@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Reading and writing files, so that a file is either whole or not there."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from singan.errors import UserError
 
 LFS_POINTER = b"version https://git-lfs.github.com/"
-"""How a file begins that Git LFS has not fetched yet."""
+"""First bytes of a file that Git LFS has not fetched yet."""
 
 _LITTER = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 def is_litter(name: str) -> bool:
-    """Whether a file of this name is what file managers and offices put beside people's files."""
+    """Whether a file's name is one that file managers and office programs put beside people's files."""
     return name.lower() in _LITTER or name.startswith(("._", "~$", ".~lock."))
 
 
@@ -30,7 +30,7 @@ def check_writable(folder: Path) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """Contents of a file; raises `OSError` for what is none: a pipe or a device would be read for ever."""
+    """Contents of a file; raises `OSError` for a pipe or a device, which could be read for ever."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "Not a regular file", str(path))

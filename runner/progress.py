@@ -1,4 +1,4 @@
-"""Telling a person how long work goes: a live display in a terminal, plain lines elsewhere."""
+"""Progress for a person to follow: a live display in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _LIVE_INTERVAL_s = 0.2
 
 
 class Progress(Protocol):
-    """What execution reports to. Work is in the plan's unit of cost."""
+    """What execution reports its progress to. Work and costs are in the plan's unit of cost."""
 
     def begin(self, work: float) -> None:
-        """Before the first task."""
+        """Called before the first task, with the cost of all tasks."""
 
     def start(self, label: str, cost: float) -> None:
-        """A task begins."""
+        """Called when a task begins."""
 
     def wants_update(self) -> bool:
-        """Whether `update` would show anything now: ask before paying for a detail."""
+        """Whether `update` would show anything now; to be asked before working out a detail."""
 
     def update(self, fraction: float, detail: str) -> None:
-        """How much of the task is done."""
+        """Called with how much of the task is done, 0 to 1."""
 
     def finish(self, outcome: str) -> None:
-        """The task ended; `outcome` in words."""
+        """Called when the task has ended; `outcome` in words."""
 
     def say(self, line: str) -> None:
-        """Something worth a line of its own."""
+        """Called with something worth a line of its own."""
 
 
 def duration(seconds: float) -> str:
-    """Seconds to three figures or so: `0.43 s`, `12.7 s`, `3 min 05 s`, `2 h 07 min`.
+    """Seconds in words, to about three figures: `0.43 s`, `12.7 s`, `3 min 05 s`, `2 h 07 min`.
 
     >>> [duration(value) for value in (0.432, 12.68, 59.96, 185.2, 7620.0)]
     ['0.43 s', '12.7 s', '1 min 00 s', '3 min 05 s', '2 h 07 min']
@@ -50,7 +50,7 @@ def duration(seconds: float) -> str:
 
 
 class _Clock:
-    """Estimates the time left from the cost done so far."""
+    """Estimates the time left from the share of the cost that is done and the time it took."""
 
     def __init__(self, work: float) -> None:
         self.work, self.done, self.started = work, 0.0, time.monotonic()
@@ -59,13 +59,13 @@ class _Clock:
         """Time left when `running` of the current task's cost is done."""
         done = self.done + running
         elapsed = time.monotonic() - self.started
-        if done <= 0 or elapsed < 2 or self.work <= 0:  # (no work is work of which nobody told)
+        if done <= 0 or elapsed < 2 or self.work <= 0:  # (work is 0 where nobody told how much there is)
             return "estimating the time left"
         return f"about {duration(elapsed * max(self.work - done, 0) / done)} left"
 
 
 class PlainProgress:
-    """Lines for logs: one when a task ends, and one now and then while it runs."""
+    """Lines for logs: one when a task ends, and one every 15 seconds while it runs."""
 
     def __init__(self) -> None:
         self._clock = _Clock(0)
@@ -139,7 +139,7 @@ class LiveProgress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Draw the bars while in here."""
+        """Context in which the bars are drawn."""
         with self._bars:
             yield
 

@@ -1,7 +1,7 @@
-"""Numbers as study files, stores and records may hold them.
+"""Types of the numbers in study files, stores and records.
 
-Bounds lie far beyond what is ever used: a damaged or mistyped number must not fill the memory or fail in a
-page.
+Their bounds lie far beyond what is ever used: they keep a damaged or mistyped number from filling the memory
+or breaking a page.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Annotated
 from pydantic import Field
 
 Pixel = Annotated[int, Field(ge=0, le=100_000)]
-"""A coordinate."""
+"""A coordinate in a picture, pixels."""
 
 Side = Annotated[int, Field(ge=1, le=100_000)]
-"""Of a picture, pixels."""
+"""Width or height of a picture, pixels."""
 
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]

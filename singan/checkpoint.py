@@ -18,7 +18,7 @@ from singan.upsampling import Upsampler
 Network = TypeVar("Network", Generator, Discriminator)
 
 UPSAMPLER = "upsampler"
-"""What the names of a learned upsampling's tensors begin with."""
+"""Prefix of the names of a learned upsampler's tensors."""
 
 _ANCHOR = "anchor_noise"
 _AMPLITUDE = "noise_amplitude"
@@ -42,7 +42,7 @@ def dump_level(level: TrainedLevel) -> bytes:
 
 
 def load_level(data: bytes, device: torch.device) -> TrainedLevel:
-    """Read what `dump_level` wrote; raises `UserError` if it is no such thing."""
+    """Read what `dump_level` wrote; raises `UserError` for anything else."""
     try:
         tensors = safetensors.torch.load(data)
         generator = _network(Generator, "generator", tensors).to(device)
@@ -76,7 +76,10 @@ def _network(kind: type[Network], prefix: str, tensors: Mapping[str, Tensor]) ->
 
 
 def load_exactly(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load a state dict that has every entry, no other, and nothing filled in; raises `ValueError`."""
+    """Load a state dict; raises `ValueError` if an entry is missing or unexpected.
+
+    PyTorch by itself would fill in BatchNorm's count of batches where that is missing.
+    """
     expected = network.state_dict().keys()
     if state.keys() != expected:
         odd = sorted(state.keys() ^ expected)
@@ -85,6 +88,6 @@ def load_exactly(network: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors whose name starts with `prefix.`, without it."""
+    """The tensors whose name starts with `prefix.`, by the rest of their name."""
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

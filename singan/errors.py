@@ -6,8 +6,8 @@ from __future__ import annotations
 class UserError(Exception):
     """Something the user can mend, told in one line: what is wrong, where, and what would be right.
 
-    Raised anywhere, caught once, in the command line (exit status 2), or while a run executes, where it
-    becomes that run's failure reason.
+    It may be raised anywhere. The command line turns it into exit status 2; while a run executes, it becomes
+    that run's failure reason instead.
     """
 
     def __init__(self, what: str, *, where: str | None = None, right: str | None = None) -> None:

@@ -33,11 +33,11 @@ def adversarial_inputs(
     count: int,
     trained: Sequence[Generating] | None = None,
 ) -> Tensor:
-    """Fresh adversarial inputs `[count, 3, H, W]` of an epoch's D steps, as drawn one after the other.
+    """Fresh adversarial inputs `[count, 3, H, W]` of an epoch's D steps, equal to those drawn one by one.
 
-    `trained` may stand for the pyramid's trained levels.
+    `trained`, if given, is used instead of the pyramid's trained levels; it holds the same ones, folded.
     """
-    steps = Counter(feed.at_step(step) for step in range(count))  # in their order
+    steps = Counter(feed.at_step(step) for step in range(count))  # keeps the order of the steps
     parts = [
         _alike(fed, pyramid, generator, times, trained or pyramid.levels) for fed, times in steps.items()
     ]
@@ -53,6 +53,7 @@ def _alike(
     noised = feed.adversarial_upsample == "sr_noise" and level > 0
     draws: dict[int, list[Tensor]] = defaultdict(list)
     added: list[Tensor] = []
+    # All noise first, in the order in which inputs computed one by one would draw it.
     for _ in range(count):
         for below in range(_start(pyramid, from_real), level):
             draws[below].append(level_noise(below, pyramid.size(below), generator))
@@ -79,7 +80,7 @@ def reconstruction_inputs(feed: LevelFeed, pyramid: Pyramid) -> tuple[Tensor, ..
 def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
     """The reconstruction input `rec_prev` `[1, 3, H, W]` for the pyramid's next level; zeros at level 0.
 
-    Where there are two, it is the first, `rec`.
+    With `mixed_rec`, it is the first of the two, that of `rec`.
     """
 
     def anchor(level: int) -> Tensor:
@@ -93,7 +94,7 @@ def reconstruction_input(feed: LevelFeed, pyramid: Pyramid) -> Tensor:
 
 
 def _start(pyramid: Pyramid, from_real: bool) -> int:
-    """The trained level an ascent starts at: the lowest, or the last, which alone is fed a real image."""
+    """Index of the trained level that an ascent starts at: 0, or with a real image the last trained one."""
     return max(pyramid.next_level - 1, 0) if from_real else 0
 
 
@@ -108,7 +109,7 @@ def _ascend(
     """Climb to the next level's size: through all trained levels from zeros, or (`from_real`) only through
     the last trained one, starting at its real image. Level 0 starts from zeros in either case.
 
-    On a `learned` way up, what was resized into a level passes through that level's upsampler, if it has one.
+    If `learned`, every image resized to a level's size passes through that level's upsampler, if it has one.
     """
     start = _start(pyramid, from_real)
     image = torch.zeros_like(pyramid.reals[0]) if start == 0 else pyramid.reals[start]
@@ -125,5 +126,5 @@ def _ascend(
 
 
 def enlarge(image: Tensor, pyramid: Pyramid, level: int) -> Tensor:
-    """An image of the size of the level below, resized to `level`'s."""
+    """Resize an image of the level below to the size of `level`."""
     return crop(resize(image, 1 / pyramid.geometry.shrink), pyramid.size(level))

@@ -20,10 +20,10 @@ from singan.networks import LEAK, PADDING_px
 from singan.pyramid import TrainedLevel
 
 _STRIP_floats = 2**22
-"""Activations of a strip between two convolutions: 16 MB in float32. Smaller strips repeat more rows."""
+"""Most activations of a strip between two convolutions: 16 MB in float32. Smaller strips repeat more rows."""
 
 _FEWEST_ROWS = 16
-"""Of a strip; 10 more are computed around it each time."""
+"""Fewest rows of a strip; each strip repeats up to 10 rows of its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _is_compiled(device: torch.device) -> bool:
 
 
 def _workers(device: torch.device) -> int:
-    """Strips computed at the same time."""
+    """Number of strips computed at the same time."""
     return torch.get_num_threads() if _is_compiled(device) else 1
 
 
@@ -109,14 +109,14 @@ def _best_layout(device: torch.device) -> torch.memory_format:
 
 
 def _work_through(strips: Iterator[tuple[int, int]], work: Callable[[int, int], None], workers: int) -> None:
-    """Each strip once; several at a time, in threads of which each has PyTorch to itself."""
+    """Do `work` once for each strip; several `workers` are threads, in each of which PyTorch uses one."""
     if workers == 1:
         for strip in strips:
             work(*strip)
         return
 
     def alone(strip: tuple[int, int]) -> None:
-        with torch.inference_mode():  # which each thread enters for itself
+        with torch.inference_mode():  # each thread has to enter it
             work(*strip)
 
     before = torch.get_num_threads()
@@ -124,7 +124,7 @@ def _work_through(strips: Iterator[tuple[int, int]], work: Callable[[int, int], 
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             list(pool.map(alone, strips))  # raises what a strip raised
     finally:
-        torch.set_num_threads(before)  # theirs became what threads to come would begin with
+        torch.set_num_threads(before)  # the workers' number has become the default of new threads
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

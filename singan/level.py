@@ -22,8 +22,8 @@ from singan.switches import LevelFeed
 from singan.upsampling import Upsampler, train_upsampler
 
 LOSS_NAMES = ("d_real", "d_fake", "gradient_penalty", "g_adversarial", "reconstruction")
-"""Per epoch, of its last D step: mean D(real), mean D(fake), the weighted penalty; of its last G step:
--mean D(fake) and the weighted reconstruction loss."""
+"""Losses recorded for each epoch. Of its last D step: mean D(real), mean D(fake), the weighted penalty; of
+its last G step: -mean D(fake) and the weighted reconstruction loss."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class LevelInputs:
 
     @property
     def reconstruction_input(self) -> Tensor:
-        """The first G step's, which sigma_n and the snapshots are of."""
+        """The first G step's reconstruction input, from which sigma_n and the snapshots are computed."""
         return self.reconstruction_inputs[0]
 
     def reconstruction_input_of(self, step: int) -> Tensor:
-        """What a G step reconstructs from; steps of an epoch are counted from 0."""
+        """The reconstruction input of a G step; the steps of an epoch are counted from 0."""
         return self.reconstruction_inputs[step % len(self.reconstruction_inputs)]
 
     def draw_noise(self, generator: torch.Generator) -> Tensor:
@@ -63,7 +63,7 @@ class LevelInputs:
         return level_noise(self.level, self.pyramid.size(self.level), generator).to(self.real.dtype)
 
     def draw_adversarial_input(self, generator: torch.Generator, step: int) -> Tensor:
-        """A fresh adversarial input for this level, for the D step of that number in its epoch, from 0."""
+        """A fresh adversarial input for a D step; the steps of an epoch are counted from 0."""
         return adversarial_input(self.feed, self.pyramid, generator, step)
 
 
@@ -79,9 +79,9 @@ class LevelState:
     anchor_noise: Tensor
     epochs_done: int = 0
     annealing_since: int | None = None
-    """Epochs done when a plateau dropped the learning rate; None where none did."""
+    """How many epochs were done when a plateau dropped the learning rate; None if none has."""
     upsampler: Upsampler | None = None
-    """What learned to upsample into the level, before its first epoch."""
+    """The network that upsamples into the level, trained before its first epoch; None where there is none."""
 
     def learning_rate(self, settings: TrainingSettings) -> float:
         """Learning rate of the next epoch."""
@@ -120,14 +120,14 @@ class LevelHistory:
     losses: list[list[float]] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     seconds: float = 0.0
-    """On the wall; of all processes that had a part in it."""
+    """Wall time, over all processes that had a part in the training."""
     processor_seconds: float = 0.0
-    """Of all threads, see `stopwatch`; NaN where it is not known of some of the epochs."""
+    """Processor time of all threads (see `stopwatch`); NaN where that of some epochs is unknown."""
     stopped_early: bool = False
 
 
 class EpochReport(NamedTuple):
-    """Progress after an epoch; `losses` may still be computed on the device, so read it sparingly."""
+    """Progress after an epoch; reading `losses` waits for the device, so do it sparingly."""
 
     epochs_done: int
     epochs: int
@@ -135,16 +135,16 @@ class EpochReport(NamedTuple):
 
 
 class TrainingCallback:
-    """Watches over a training. This one lets it run; others show it, keep it for later, or stop it."""
+    """Watches over a training. This one lets it run; subclasses show it, keep it for later, or stop it."""
 
     def restore(self, state: LevelState, history: LevelHistory) -> None:
-        """Called before the first epoch: bring both to where they were kept, if they were."""
+        """Called before the first epoch: bring both to the state that was kept, if one was."""
 
     def epoch_done(self, report: EpochReport) -> None:
         """Called after every epoch."""
 
     def wants_stop(self) -> bool:
-        """Whether to stop now, to go on another day; asked after every epoch."""
+        """Whether to stop now and go on in a later run; asked after every epoch."""
         return False
 
     def keep(self, state: LevelState, history: LevelHistory) -> None:
@@ -214,11 +214,11 @@ def _is_at_full_rate(state: LevelState, settings: TrainingSettings) -> bool:
 
 
 def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:
-    """Train one epoch of the pyramid's next level for nothing.
+    """Train one epoch of the pyramid's next level and throw the result away.
 
-    At first use code is compiled and loaded, algorithms are chosen and memory is taken: a second or ten that
-    would otherwise count as training of whichever level a process begins with. `engine` should be another one
-    than trains the level, as engines may keep what they have prepared for a training.
+    At first use code is compiled and loaded, algorithms are chosen and memory is allocated. This takes one to
+    ten seconds, which would otherwise count as training time of the first level that a process trains.
+    `engine` should not be the one that then trains the level, as engines may keep what they have prepared.
     """
     upsampler = learned_upsampler(pyramid, task, steps=1)
     inputs = prepare_inputs(replace(pyramid, upsampler=upsampler), task)
@@ -226,7 +226,10 @@ def warm_up(pyramid: Pyramid, task: LevelTask, engine: Engine) -> None:
 
 
 def learned_upsampler(pyramid: Pyramid, task: LevelTask, steps: int) -> Upsampler | None:
-    """Train what upsamples into the next level on the real images of both; None where nothing is to."""
+    """Train the network that upsamples into the next level; None if its feed uses none.
+
+    It learns from the real images of that level and of the level below.
+    """
     level = pyramid.next_level
     if not task.feed.learns_upsampling or level == 0:
         return None
@@ -236,7 +239,7 @@ def learned_upsampler(pyramid: Pyramid, task: LevelTask, steps: int) -> Upsample
 
 
 def _learn_upsampling(pyramid: Pyramid, task: LevelTask, state: LevelState, history: LevelHistory) -> None:
-    """Give the level what upsamples into it, if its feed wants that; the time is the level's."""
+    """Train the level's upsampler, if its feed uses one; the time counts as the level's."""
     stopwatch = Stopwatch(pyramid.reals[0].device)
     state.upsampler = learned_upsampler(pyramid, task, task.settings.upsampler_steps)
     if state.upsampler is not None:

@@ -66,7 +66,7 @@ class _Network(nn.Module):
 
     @property
     def biases_without_effect(self) -> tuple[Tensor, ...]:
-        """Biases whose gradient in training is zero: BatchNorm takes away what those before it add."""
+        """Biases whose gradient in training is zero: BatchNorm takes away what the biases before it add."""
         return tuple(_bias_of(block.conv) for block in self.blocks)
 
 
@@ -97,7 +97,7 @@ class Discriminator(_Network):
 
     @property
     def biases_without_effect(self) -> tuple[Tensor, ...]:
-        """Those before BatchNorm, and the last: it shifts all scores, of which the loss is a difference."""
+        """The biases before BatchNorm, and the last one, which cancels in a loss that is a difference."""
         return (*super().biases_without_effect, _bias_of(self.last))
 
 
@@ -124,7 +124,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
 
 @contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Train-mode forwards in here normalise by the batch but leave BatchNorm's running statistics alone."""
+    """Context in which train-mode forwards normalise by the batch but leave running statistics alone."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.track_running_stats = False

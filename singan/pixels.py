@@ -1,4 +1,4 @@
-"""Between 8-bit pixels and tensors."""
+"""Conversions between 8-bit pixels and tensors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 Pixels = npt.NDArray[np.uint8]
-"""`[H, W, 3]` RGB."""
+"""An RGB picture `[H, W, 3]`."""
 
 
 def to_tensor(pixels: Pixels, *, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:

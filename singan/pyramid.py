@@ -23,7 +23,7 @@ class TrainedLevel:
     noise_amplitude: float
     anchor_noise: Tensor
     upsampler: Upsampler | None = None
-    """What learned to upsample into this level; None where that is bicubic."""
+    """The network that learned to upsample into this level; None where upsampling is only bicubic."""
 
     def __post_init__(self) -> None:
         for network in (self.generator, self.discriminator, self.upsampler):
@@ -31,16 +31,16 @@ class TrainedLevel:
                 network.eval().requires_grad_(False)
 
     def generate(self, noise: Tensor, previous: Tensor) -> Tensor:
-        """G_n(sigma_n * z + x, x) with running statistics; everything `[1, 3, H, W]`, any H and W."""
+        """G_n(sigma_n * z + x, x) with running statistics; everything `[B, 3, H, W]`, any H and W."""
         with torch.no_grad():
             return self.generator(self.noise_amplitude * noise + previous, previous)  # type: ignore[no-any-return]
 
 
 class Generating(Protocol):
-    """What enlarging and drawing inputs need of a trained level."""
+    """The part of a trained level that super-resolution and the drawing of inputs use."""
 
     def generate(self, noise: Tensor, previous: Tensor) -> Tensor:
-        """As `TrainedLevel.generate`."""
+        """See `TrainedLevel.generate`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Pyramid:
     reals: tuple[Tensor, ...]
     levels: tuple[TrainedLevel, ...] = ()
     upsampler: Upsampler | None = None
-    """What learned to upsample into the next level, where anything did."""
+    """The network that learned to upsample into the next level; None where there is none."""
 
     @property
     def next_level(self) -> int:
@@ -67,7 +67,7 @@ class Pyramid:
         return replace(self, levels=(*self.levels, level), upsampler=None)
 
     def upsampler_into(self, level: int) -> Upsampler | None:
-        """What learned to upsample into a trained level or the next one; None where nothing did."""
+        """The network that upsamples into a trained level or into the next one; None where there is none."""
         return self.upsampler if level == self.next_level else self.levels[level].upsampler
 
 

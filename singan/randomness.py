@@ -21,6 +21,7 @@ def stream(seed: int, *names: str | int, device: torch.device) -> torch.Generato
     """Generator on `device` for this seed and purpose; equal arguments give equal numbers."""
     text = "/".join(map(str, (seed, *names)))
     digest = hashlib.sha256(text.encode()).digest()
+    # 63 bits, as many as fit a signed integer.
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 

@@ -1,7 +1,7 @@
 """Super-resolution that uses lower levels' generators where they suit a region better (algorithm.md 8).
 
-A level's generator has learned details of one size. Where the picture, shrunk back, agrees better with the
-input after another level's generator than after the last one's, that one decides.
+A level's generator has learned details of one size. Each one's result is shrunk back and compared with the
+input: the better they agree around a pixel, the more that generator weighs there.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from singan.resize import crop, resize, size_of
 from singan.settings import Regional
 
 _REGION_px = 5
-"""Side of the square that an error, and then a weight, is the mean of; pixels of the input."""
+"""Side of the square over which errors, and then weights, are averaged; in pixels of the input."""
 
 
 class RegionalGenerators:
-    """Stands in super-resolution for the last level's generator: several levels' mixed, pixel by pixel."""
+    """Several levels' generators, mixed pixel by pixel, to be used instead of the last level's generator."""
 
     def __init__(
         self, levels: Sequence[TrainedLevel], working: Tensor, factor: float, settings: Regional
     ) -> None:
-        """The last of these `levels` (coarsest first) take part, as many as the settings say."""
+        """The last `settings.levels` of `levels` (coarsest first) take part."""
         self._generators = tuple(map(fold, levels[-settings.levels :]))
         self._working, self._temperature = working, settings.temperature
         sizes = sr_step_sizes(size_of(working), factor)
         self._shrink = {size: step_ratio(factor) ** -step for step, size in enumerate(sizes, start=1)}
 
     def generate(self, noise: Tensor, previous: Tensor) -> Tensor:
-        """The mixture of what each generator makes of the same input `[1, 3, H, W]` of a step's size."""
+        """Weighted sum of what each generator makes of the same input, `[1, 3, H, W]` of a step's size."""
         candidates = [generator.generate(noise, previous) for generator in self._generators]
         errors = torch.cat([self.local_error(candidate) for candidate in candidates])
         weights = nn.functional.interpolate(
@@ -43,17 +43,17 @@ class RegionalGenerators:
         return torch.stack([w * c[0] for w, c in zip(weights, candidates, strict=True)]).sum(0, keepdim=True)
 
     def local_error(self, candidate: Tensor) -> Tensor:
-        """Mean squared difference to the input, once shrunk back, around each pixel: `[1, 1, h, w]`."""
+        """Mean squared difference of the shrunk candidate from the input near each pixel, `[1, 1, h, w]`."""
         shrunk = resize(candidate, self._shrink[size_of(candidate)])
         difference = crop(shrunk, size_of(self._working)) - self._working
         return _local_mean((difference**2).mean(1, keepdim=True))
 
     def weights(self, errors: Tensor) -> Tensor:
-        """Weights `[M, 1, h, w]` of M candidates by their errors; at each pixel they are 1 together."""
+        """Weights `[M, 1, h, w]` of M candidates, from their errors; at each pixel they sum to 1."""
         return _local_mean(torch.softmax(-errors / self._temperature, dim=0))
 
 
 def _local_mean(images: Tensor) -> Tensor:
-    """Mean of the square around each pixel; at the edge, of the part of it that is inside."""
+    """Mean over the square around each pixel; at the edge, over the part of it that is inside."""
     side = _REGION_px
     return nn.functional.avg_pool2d(images, side, stride=1, padding=side // 2, count_include_pad=False)

@@ -41,10 +41,12 @@ def resize_weights(side: int, scale: float) -> Floats:
     stretch = min(scale, 1.0)
     width = 4 / stretch
     centres = (np.arange(out_side) + 0.5) / scale - 0.5
+    # The input pixels under the kernel of each output pixel, and a few beside it, whose weight is 0.
     first = np.floor(centres - width / 2).astype(int)
     taps = first[:, None] + np.arange(math.ceil(width) + 2)
     weights = stretch * cubic(stretch * (centres[:, None] - taps))
     weights /= weights.sum(axis=1, keepdims=True)
+    # Mirroring at both edges repeats the axis, forwards and backwards, every 2 * side pixels.
     mirrored = np.concatenate([np.arange(side), np.arange(side)[::-1]])[taps % (2 * side)]
     matrix = np.zeros((out_side, side))
     np.add.at(matrix, (np.arange(out_side)[:, None], mirrored), weights)
@@ -53,9 +55,9 @@ def resize_weights(side: int, scale: float) -> Floats:
 
 @lru_cache(maxsize=256)
 def _weights_on(side: int, scale: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    # Outside inference mode, or a matrix first built for a feed could not serve anything else.
+    # A tensor made in inference mode may not be used in training, and this one is kept for both.
     with torch.inference_mode(False):
-        # Rounded before it moves: Apple's GPUs know no float64.
+        # Converted before it moves, because Apple's GPUs have no float64.
         return torch.from_numpy(resize_weights(side, scale)).to(dtype).to(device)
 
 

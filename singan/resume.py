@@ -1,7 +1,7 @@
 """A training in progress as bytes: all that decides its future, so that it can go on as if never stopped.
 
-Networks, the upsampler, optimisers, random streams, anchor noise, epochs done and a plateau (they decide the
-learning rate), and history.
+These are the networks, the upsampler, optimisers, random streams, anchor noise, the history, and the numbers
+that decide the learning rate: epochs done, and those done when a plateau came.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def dump_training(state: LevelState, history: LevelHistory) -> bytes:
 def restore_training(data: bytes, state: LevelState, history: LevelHistory) -> None:
     """Bring a freshly prepared training to where it was dumped.
 
-    Raises `UserError` if `data` is no dump of such a training; both arguments are then of no further use.
+    Raises `UserError` if `data` is no dump of such a training; `state` and `history` must not be used then.
     """
     try:
         _restore(safetensors.torch.load(data), state, history)
@@ -83,7 +83,7 @@ def _restore(tensors: Tensors, state: LevelState, history: LevelHistory) -> None
     since = tensors.get("annealing_since")
     state.annealing_since = None if since is None else int(since)
     history.seconds = float(tensors["seconds"])
-    # Unknown where an earlier version kept the training, which must not be lost for it.
+    # An earlier version did not keep this; its trainings can go on all the same.
     history.processor_seconds = float(tensors.get("processor_seconds", math.nan))
     history.losses = tensors["losses"].tolist()
     shots = zip(tensors["snapshot_epochs"].tolist(), tensors["reconstruction"], tensors["fake"], strict=True)

@@ -18,9 +18,10 @@ class Regional:
     """Super-resolution that mixes several levels' generators, pixel by pixel."""
 
     levels: int = 3
-    """So many take part, counted from the last; all where there are fewer."""
+    """How many levels take part, counted down from the last; all where there are fewer."""
     temperature: float = 0.001
-    """A mean squared error (of values in [-1, 1]) larger by so much makes a weight e times less."""
+    """Temperature of the softmax over errors: where the mean squared error (of values in [-1, 1]) is larger
+    by this much, the weight is e times smaller."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class TrainingSettings:
 
     @property
     def upsampler_steps(self) -> int:
-        """Steps that a learned upsampling is trained for: 300, but no more than 3 an epoch of its level, as
-        a profile of few epochs is to be a quick one.
+        """Steps that a learned upsampler is trained for: 300, or 3 an epoch of its level if that is fewer, so
+        that a profile of few epochs stays quick.
         """
         return min(UPSAMPLER_STEPS, 3 * self.epochs)
 
@@ -80,7 +81,10 @@ class TrainingSettings:
         return epoch % self.snapshot_interval == 0 or epoch == self.epochs - 1
 
     def scaled_stop(self, rule: StopRule) -> StopRule:
-        """The rule with its epochs, written for 2000, scaled to these; windows keep at least one."""
+        """The rule with its numbers of epochs, which are written for 2000, scaled to `epochs`.
+
+        `window` and `anneal` stay at least 1, unless they are 0.
+        """
         return replace(
             rule,
             after=self._scaled(rule.after),

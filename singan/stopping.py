@@ -1,4 +1,4 @@
-"""When a level stops training early (algorithm.md 5; the rules that look for a plateau, 8)."""
+"""When a level stops training early (algorithm.md 5; for the rules that look for a plateau, 8)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ DONT_TRAIN_EPOCHS = 2
 
 @dataclass(frozen=True)
 class StopRule:
-    """Asked after every epoch of a lower level; the last level runs in full, but for `plateau_anneal`.
+    """Tells after every epoch whether a lower level stops.
+
+    The last level runs in full, except with `plateau_anneal`.
 
     Reconstruction losses are 100 * MSE. `small_rec_loss` stops once more than `after` epochs are done and the
     loss is under `below`. `plateau` stops at a plateau. `plateau_anneal` drops the learning rate there, and
@@ -26,9 +28,9 @@ class StopRule:
     after: int = 0
     below: float = 0.0
     window: int = 0
-    """Epochs whose median loss is compared with that of as many epochs before them."""
+    """Number of epochs whose median loss is compared with that of as many epochs before them."""
     gain: float = 0.0
-    """Share by which the median has to have fallen, or it is a plateau."""
+    """It is a plateau where the median loss has fallen by less than this share."""
     anneal: int = 0
 
     @property
@@ -63,8 +65,10 @@ class StopRule:
         return False
 
     def is_plateau(self, losses: Sequence[float]) -> bool:
-        """Whether the loss has stopped falling: the median of the last `window` losses is less than the share
-        `gain` below that of the `window` before. Never before more than `after` epochs are done.
+        """Whether the median of the last `window` losses is less than the share `gain` below that of the
+        `window` losses before them.
+
+        False until more than `after` epochs are done and both windows are full.
         """
         if len(losses) <= self.after or len(losses) < 2 * self.window:
             return False

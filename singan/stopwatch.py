@@ -1,8 +1,8 @@
-"""How long a training takes: on the wall, and on the processor.
+"""How long a training takes, in wall time and in processor time.
 
-Wall seconds are what somebody waits. Processor seconds, of all threads of this process together, are what the
-work costs: other work on the machine hardly touches them, so experiments on a CPU are compared by them. A GPU
-works on its own, so there only wall seconds mean anything, taken once the device has finished.
+Wall seconds are how long somebody waits. Processor seconds, of all threads of this process together, are what
+the work costs: other work on the machine hardly changes them, so experiments on a CPU are compared by them. A
+GPU works on its own, so there only wall seconds mean anything, taken once the device has finished.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Lap(NamedTuple):
 
 
 class Stopwatch:
-    """Tells the time between calls of `lap`; runs from its making on."""
+    """Measures the time between calls of `lap`; it starts when it is made."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

@@ -1,6 +1,6 @@
-"""What a level is fed, as plain values; `feeds` carries them out.
+"""The switches that say what a level is fed, as plain values; `feeds` carries them out.
 
-The study's eight switches are those of algorithm.md 5, what they may be besides is of its section 8.
+The study's eight switches are defined in algorithm.md 5, the values that came later in its section 8.
 
 Kept free of torch, so that planning and publishing need not load it.
 """
@@ -28,7 +28,7 @@ class LevelFeed:
     adversarial_upsample: UpsampleType = "regular"
     reconstruction_upsample: UpsampleType = "regular"
     real_steps: int = 1
-    """Of `mixed`: D steps of an epoch that are fed as `real_train`, before those fed as `rand`."""
+    """For `mixed`: how many D steps of an epoch are fed as `real_train`; the later ones are fed as `rand`."""
 
     def effective_at(self, level: int) -> LevelFeed:
         """The feed with every switch that cannot matter at `level` set to its default.
@@ -61,5 +61,5 @@ class LevelFeed:
 
     @property
     def reconstruction_modes(self) -> tuple[ReconstructionMode, ...]:
-        """What the G steps of an epoch are fed in turn: with `mixed_rec` one of them `rec`, the next real."""
+        """The modes that the G steps of an epoch take in turn: two with `mixed_rec`, otherwise one."""
         return ("rec", "real_train_rec") if self.reconstruction == "mixed_rec" else (self.reconstruction,)

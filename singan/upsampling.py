@@ -1,7 +1,7 @@
 """A network that learns to upsample into one level (algorithm.md 8).
 
-Bicubic resizing knows nothing of the picture. What it lacks of a level's real image can be learned from the
-pair that the pyramid has anyway: the real image of the level below, enlarged, and the level's own.
+Bicubic resizing knows nothing of the picture. The detail it misses can be learned from two images that the
+pyramid has anyway: the real image of the level below, enlarged, and the level's own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TURNS = 4
 
 
 class Upsampler(nn.Module):
-    """Adds to a bicubically enlarged image what it lacks: `[B, 3, H, W]` to the same size, from 2x2 on."""
+    """Adds detail to a bicubically enlarged image: `[B, 3, H, W]` to the same size, at least 2x2."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,8 +39,8 @@ class Upsampler(nn.Module):
 def train_upsampler(enlarged: Tensor, real: Tensor, steps: int, generator: torch.Generator) -> Upsampler:
     """Train on one pair `[1, 3, H, W]`: the real image of the level below, enlarged, and the level's own.
 
-    Every one of the `steps` of Adam sees the pair in all its flips and rotations; the loss is the mean
-    squared error. Fresh weights are drawn from `generator`. With no step, it is bicubic upsampling.
+    Each of the `steps` of Adam sees the pair in all its flips and rotations; the loss is the mean squared
+    error. Fresh weights are drawn from `generator`. With `steps` 0 the network adds nothing.
     """
     upsampler = fresh_upsampler(generator, real)
     adam = torch.optim.Adam(upsampler.parameters(), lr=LEARNING_RATE)
@@ -55,9 +55,10 @@ def train_upsampler(enlarged: Tensor, real: Tensor, steps: int, generator: torch
 
 
 def fresh_upsampler(generator: torch.Generator, like: Tensor) -> Upsampler:
-    """An untrained upsampler, where `like` is and as precise. Its last convolution is zero: it adds nothing.
+    """An untrained upsampler on the device and of the dtype of `like`.
 
-    The others are U(-b, b) with b = 1 / sqrt(fan in), PyTorch's default.
+    Its last convolution is zero, so it adds nothing. The others are U(-b, b) with b = 1 / sqrt(fan in),
+    PyTorch's default.
     """
     upsampler = Upsampler().to(device=like.device, dtype=like.dtype)
     with torch.no_grad():
@@ -71,7 +72,7 @@ def fresh_upsampler(generator: torch.Generator, like: Tensor) -> Upsampler:
 
 
 def flips_and_rotations(image: Tensor) -> tuple[Tensor, Tensor]:
-    """All eight of `[1, 3, H, W]`: four that keep the sides, `[4, 3, H, W]`, and four that swap them."""
+    """All eight flips and rotations of `[1, 3, H, W]`: `[4, 3, H, W]`, and turned sideways `[4, 3, W, H]`."""
     both = torch.cat([image, image.flip(-1)])
     turned = [torch.rot90(both, turns, (-2, -1)) for turns in range(_TURNS)]
     return torch.cat(turned[::2]), torch.cat(turned[1::2])

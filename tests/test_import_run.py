@@ -496,7 +496,7 @@ def test_the_picture_may_be_named_if_it_is_the_one(singan: Shell, tmp_path: Path
     done(singan("export-official", *DOTS, "--out", "out"))
     trained = ("--trained", "out", *STUDY, "-o", "big.png")
     said = done(singan("super-resolve", "cache/dots.png", *trained))
-    assert said == "big.png: 60x52, by what out holds"
+    assert said == "big.png: 60x52, by the levels in out"
     first = pixels_of(tmp_path / "big.png")
     (tmp_path / "big.png").unlink()
     line = refused(singan("super-resolve", "cache/stripes.png", *trained))

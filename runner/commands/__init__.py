@@ -1,1 +1,1 @@
-"""A module a command: options in, one call, what to print and which status to exit with."""
+"""One module for each command: its options, the call that does the work, what it prints, its exit status."""

@@ -16,9 +16,12 @@ from runner.commands.options import path_option, results_option, study_option
 @results_option
 @path_option("--out", default="site", what="Where the pages go.")
 @click.option(
-    "--profile", "profile_name", default=None, help="Which to begin with. Default: the most faithful one."
+    "--profile",
+    "profile_name",
+    default=None,
+    help="The profile that the first page shows. Default: the most faithful one.",
 )
-@click.option("--address", default=None, help="Where it will be published, for the cards of shared pages.")
+@click.option("--address", default=None, help="The site's future address, for preview cards of shared links.")
 @click.option(
     "--check",
     is_flag=True,

@@ -1,4 +1,4 @@
-"""A cluster's two kinds of processes, the scheduler and the workers; `run --cluster` is the third."""
+"""The commands that start a cluster's scheduler and its workers; its client is `run --cluster`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_address(address: str, role: Role, where: str) -> Security:
-    """How to speak with a scheduler; raises `UserError` for a bad one, and without the extra `cluster`."""
+    """Encryption to use with an address; raises `UserError` for a bad one and without the extra `cluster`."""
     if find_spec("distributed") is None:
         raise UserError("needs Dask", where=where, right="pip install 'singan-lab[cluster]'")
     from runner.execution.cluster.address import security_for
@@ -28,11 +28,11 @@ def check_address(address: str, role: Role, where: str) -> Security:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8786, show_default=True)
-@click.option("--tls", is_flag=True, help="With certificates, on loopback too; elsewhere always.")
+@click.option("--tls", is_flag=True, help="Use TLS on loopback, too; elsewhere it is always used.")
 def scheduler(host: str, port: int, *, tls: bool) -> None:
-    """Be a cluster's scheduler: hand tasks to workers (docs/cluster.md).
+    """Run a cluster's scheduler, which hands tasks to workers (docs/cluster.md).
 
-    A `dask scheduler` with this program's defaults. Stops at Ctrl-C.
+    It is a `dask scheduler` with this program's defaults. Stops at Ctrl-C.
     """
     bracketed = f"[{host}]" if ":" in host else host
     protocol = "tls" if tls or _is_remote(host) else "tcp"
@@ -51,8 +51,8 @@ def _is_remote(host: str) -> bool:
 @click.command()
 @click.argument("address")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--gpu", default=None, metavar="NUMBER", help="The one GPU it uses, of several.")
-@click.option("--name", default=None, help="What it is called in the record.  [default: its address]")
+@click.option("--gpu", default=None, metavar="NUMBER", help="Use only this one of several GPUs.")
+@click.option("--name", default=None, help="The worker's name in the record.  [default: its address]")
 @click.option(
     "--patience",
     "patience_s",
@@ -64,7 +64,7 @@ def _is_remote(host: str) -> bool:
 def worker(
     address: str, device: Literal["auto", "cpu", "cuda"], gpu: str | None, name: str | None, patience_s: float
 ) -> None:
-    """Be a worker of the scheduler at ADDRESS, for one task at a time (docs/cluster.md).
+    """Run a worker for the scheduler at ADDRESS, which does one task at a time (docs/cluster.md).
 
     It needs nothing but this program: pictures and weights come with the tasks. Stops at Ctrl-C.
     """

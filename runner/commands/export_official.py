@@ -29,7 +29,7 @@ from runner.commands.options import (
 @images_from_option
 @stand_ins_option
 @one_factor_option
-@click.option("--seed", type=SEED, default=None, help="Of the training. Default: the study's first.")
+@click.option("--seed", type=SEED, default=None, help="Seed of the training. Default: the study's first.")
 @study_option
 @store_option
 def export_official(

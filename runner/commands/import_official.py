@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @click.command("import-official")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--experiment", default="original", show_default=True, help="How it was trained.")
+@click.option("--experiment", default="original", show_default=True, help="The experiment it was trained as.")
 @click.option(
-    "--profile", "profile_name", default="paper", show_default=True, help="How long it was trained."
+    "--profile", "profile_name", default="paper", show_default=True, help="The profile it was trained in."
 )
-@click.option("--image", default=None, help="Demand that it was trained on this image of the study.")
+@click.option("--image", default=None, help="Refuse it unless it was trained on this image of the study.")
 @click.option("--name", default=None, help="The id of the picture if it is no image of the study.")
 @stand_ins_option
 @one_factor_option
-@click.option("--seed", type=SEED, default=None, help="Of super-resolution. Default: the study's first.")
+@click.option("--seed", type=SEED, default=None, help="Seed of super-resolution. Default: the study's first.")
 @device_option
 @study_option
 @store_option
@@ -53,7 +53,7 @@ def import_official(
 ) -> None:
     """Record what the trained FOLDER of the public SinGAN makes of its picture.
 
-    How it was trained is what you say of it; pages tell so. Nothing in the folder is executed.
+    Experiment and profile are taken on your word, and the pages say so. Nothing in the folder is executed.
     """
     from runner.execution.resources import choose_device
     from runner.official.import_run import ImportRequest

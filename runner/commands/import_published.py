@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("import-published")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--profile", "profile_name", default="paper", show_default=True, help="How long they were trained."
+    "--profile", "profile_name", default="paper", show_default=True, help="The profile they were trained in."
 )
 @device_option
 @study_option
@@ -29,7 +29,7 @@ def import_published(
 ) -> None:
     """Import every trained folder that the study names, from a clone of the author's repository in FOLDER.
 
-    Tells each in a line. Folders that are missing are left out; exits with 1 if some were refused.
+    Prints a line for each. Folders that are missing are left out; exits with 1 if some were refused.
     """
     from runner.execution.resources import choose_device
     from runner.official.import_published import import_published as take_over

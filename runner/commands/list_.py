@@ -1,4 +1,4 @@
-"""What the study defines."""
+"""List what the study defines."""
 
 from __future__ import annotations
 

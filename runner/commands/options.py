@@ -50,7 +50,7 @@ device_option = click.option(
 
 
 class NumberList(click.ParamType[tuple[Any, ...]]):
-    """Numbers with commas between, none twice: `0,1,2`."""
+    """Numbers separated by commas, none of them twice: `0,1,2`."""
 
     name = "numbers"
 
@@ -63,7 +63,7 @@ class NumberList(click.ParamType[tuple[Any, ...]]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> tuple[Any, ...]:
-        """Each number by itself; raises `click.BadParameter`."""
+        """Convert each number; raises `click.BadParameter`."""
         if isinstance(value, tuple):
             return value
         items = tuple(self._item.convert(part.strip(), param, ctx) for part in value.split(","))
@@ -78,18 +78,18 @@ class Jobs(click.ParamType[int | None]):
     name = "number or auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """None is `auto`; raises `click.BadParameter`."""
+        """The number, or None for `auto`; raises `click.BadParameter`."""
         return None if value == "auto" else click.IntRange(1, 256).convert(value, param, ctx)
 
 
 class Duration(click.ParamType[float]):
-    """A time as `90s`, `150m`, `2h` or `1h30m`, in seconds."""
+    """A length of time, written `90s`, `150m`, `2h` or `1h30m`, in seconds."""
 
     name = "duration"
     _FORM = re.compile(r"(?=.)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds; raises `click.BadParameter`."""
+        """Convert to seconds; raises `click.BadParameter`."""
         if isinstance(value, float):
             return value
         parts = self._FORM.fullmatch(str(value))
@@ -144,7 +144,7 @@ _RUN_CHOICES: tuple[Callable[[Any], Any], ...] = (
         "--draws",
         type=click.IntRange(1, 100),
         default=None,
-        help="Pictures a run is super-resolved to, each with fresh noise. Default: the study's.",
+        help="How many pictures to super-resolve in each run, with fresh noise. Default: the study's.",
     ),
     store_option,
 )
@@ -158,5 +158,5 @@ def run_choices(command: Command) -> Command:
 
 
 def tell_stand_in(line: str) -> None:
-    """Tell, where errors go, of a picture that another stands in for."""
+    """Say on standard error that a stand-in is used for a picture."""
     click.secho(f"STAND-IN: {harmless(line)}", fg="yellow", err=True)

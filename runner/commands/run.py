@@ -143,7 +143,7 @@ def run(
 
 
 def _resources(device: DeviceName, engine: EngineChoice, jobs: int | None) -> Resources:
-    """What work on this machine is done with."""
+    """The device, engine and processes to work with on this machine."""
     from runner.execution.resources import Resources, choose_device, choose_engine, choose_jobs
 
     chosen = choose_device(device)
@@ -155,8 +155,8 @@ def _check_cluster(address: str | None, *, estimate: bool) -> None:
     if address is None:
         return
     source = click.get_current_context().get_parameter_source("jobs")
-    if source is ParameterSource.COMMANDLINE:  # (its variable may well be set for this machine)
-        raise click.UsageError("--jobs is of this machine, --cluster of others: leave out one of them")
+    if source is ParameterSource.COMMANDLINE:  # (SINGAN_JOBS may well be set, for work without a cluster)
+        raise click.UsageError("--jobs is for this machine, --cluster for others: leave out one of them")
     if estimate:
         raise click.UsageError("--estimate tries this machine, and tells nothing of a cluster")
     check_address(address, "client", "--cluster")

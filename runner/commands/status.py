@@ -1,4 +1,4 @@
-"""Which runs are done, failed or missing."""
+"""Show which runs are done, failed or missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.commands.options import results_option, run_choices, tell_stand_in
 def status(store: Path, results: Path, **choices: Any) -> None:
     """Show which runs are done, only imported, failed or missing, and why.
 
-    Done is what the store or the record has; a run of which only the record is there would be trained anew.
+    A run is done if the store or the record has it; if only the record has it, `run` would train it again.
     """
     from runner.execution.status import State, run_states
     from runner.planning.request import Request

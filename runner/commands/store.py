@@ -37,7 +37,7 @@ def store_verify(store: Path) -> None:
 @store.command("du")
 @store_option
 def store_du(store: Path) -> None:
-    """Show how much the parts of the store take."""
+    """Show how much disk space each part of the store takes."""
     from runner.store.maintenance import disk_use
     from runner.store.store import Store
 
@@ -48,7 +48,7 @@ def store_du(store: Path) -> None:
 
 @store.command("gc")
 @store_option
-@click.option("--unused", is_flag=True, help="Also finished work that no run of the study last needed.")
+@click.option("--unused", is_flag=True, help="Also remove finished work that no run needed when it last ran.")
 @click.option("--dry-run", is_flag=True, help="Only print what would go.")
 def store_gc(store: Path, unused: bool, dry_run: bool) -> None:
     """Remove what killed runs left behind and what was set aside as damaged."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command("super-resolve")
 @click.argument("picture", type=click.Path(path_type=Path), required=False)
-@click.option("--experiment", default="original", show_default=True, help="How to train.")
+@click.option("--experiment", default="original", show_default=True, help="The experiment to train as.")
 @click.option(
     "--trained",
     type=click.Path(path_type=Path),
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The enlarged picture.")
 @study_option
 @profile_option
-@click.option("--seed", type=SEED, default=None, help="Default: the study's first.")
+@click.option("--seed", type=SEED, default=None, help="Seed of all randomness. Default: the study's first.")
 @device_option
 @store_option
 @click.pass_context
@@ -51,7 +51,7 @@ def super_resolve(
     device: DeviceName,
     store: Path,
 ) -> None:
-    """Train on PICTURE and enlarge it. PICTURE may be left out with --trained, which has it."""
+    """Train on PICTURE and enlarge it. With --trained, PICTURE may be left out: the folder has it."""
     from runner.execution.own_picture import check_output, enlarge
     from runner.images.own import load_own
     from runner.planning.plan import make_plan
@@ -69,7 +69,7 @@ def super_resolve(
         from runner.official.enlarge import enlarge_trained
 
         size = enlarge_trained(trained, picture, factor, seed, device, output)
-        click.echo(f"{output}: {size}, by what {trained} holds")
+        click.echo(f"{output}: {size}, by the levels in {trained}")
         return
     if picture is None:
         raise click.UsageError("PICTURE is missing; only with --trained can it be left out", context)

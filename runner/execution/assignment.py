@@ -1,6 +1,6 @@
-"""A task as it travels, with everything it needs by value, and what comes back.
+"""A task as it is sent to whoever carries it out, with everything it needs, and what comes back.
 
-Whoever carries it out, in this process or on another machine, needs no store, no study file and no network.
+It can be carried out in any process and on any machine: no store, no study file and no network are needed.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from runner.store.provenance import Provenance
 
 @dataclass(frozen=True)
 class Assignment:
-    """A task, and all it needs."""
+    """A task, and everything it needs."""
 
     task: Task
     image: LoadedImage
     resources: Resources
     weights: tuple[bytes, ...]
-    """Of the levels below, coarsest first (`singan.checkpoint`); to super-resolve, of the last
-    level, after those of lower ones where they are mixed."""
+    """Weights (`singan.checkpoint`), coarsest level first: to train, of all levels below; to super-resolve,
+    of the lower levels that are mixed in, if any, and of the last level."""
     kept: bytes | None = None
     """The training in progress, as `Kept` brought it back."""
     niqe_model: NiqeModel | None = None
-    """To measure the picture with; None leaves NIQE out."""
+    """The model to measure NIQE with; None leaves NIQE out."""
     leg_s: float | None = None
-    """When a training has to come back though it is not done; None: never."""
+    """Seconds after which an unfinished training has to come back; None: never."""
 
     @property
     def key(self) -> str:
@@ -41,7 +41,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class LevelMade:
-    """A level is trained: its weights, and losses and snapshots as safetensors."""
+    """A trained level: its weights, and its losses and snapshots as safetensors."""
 
     weights: bytes
     history: bytes
@@ -51,7 +51,7 @@ class LevelMade:
 
 @dataclass(frozen=True)
 class PictureMade:
-    """A picture is super-resolved and measured: a lossless WebP file, and metrics by name."""
+    """A super-resolved picture: a lossless WebP file, and what was measured on it, by name."""
 
     file: bytes
     facts: PictureFacts
@@ -61,24 +61,25 @@ class PictureMade:
 
 @dataclass(frozen=True)
 class Kept:
-    """Not done: its leg is over, or somebody wants to stop. None: there is nothing worth keeping."""
+    """The task is not done, because its leg is over or somebody wants to stop."""
 
     data: bytes | None
+    """The training in progress; None where there is nothing worth keeping."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """It cannot be done."""
+    """The task cannot be done."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Something that came along cannot be made sense of."""
+    """Weights or a kept training that came with the assignment cannot be read."""
 
     key: str
-    """Of the level below, or of the task itself: then it is the training in progress."""
+    """Key of the level whose weights they are, or of the task itself for a kept training."""
     reason: str
 
 
@@ -87,7 +88,7 @@ Result = LevelMade | PictureMade | Kept | Refused | Unreadable
 
 @dataclass(frozen=True)
 class Moved:
-    """How far a task is, 0 to 1; `detail` in words."""
+    """How far a task is: `fraction` from 0 to 1, `detail` in words."""
 
     key: str
     fraction: float
@@ -96,7 +97,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Saved:
-    """A training as it is now, in case that its end is never heard of."""
+    """A training in progress, to be kept in case it is cut off before its end."""
 
     key: str
     data: bytes
@@ -104,7 +105,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Ended:
-    """Nobody works on the task any more."""
+    """Work on a task has ended."""
 
     key: str
     result: Result

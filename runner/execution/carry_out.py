@@ -1,4 +1,4 @@
-"""Carry out one assignment: train a level, or super-resolve and measure. The same wherever that is done."""
+"""Carry out one assignment, on any process or machine: train a level, or super-resolve and measure."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ from singan.resume import dump_training, restore_training
 from singan.superres import StepObserver, super_resolve
 
 _NEWS_EVERY = 0.01
-"""Share of a task between two reports of how far it is."""
+"""Least share of a task between two reports of progress."""
 
 _NEWS_EVERY_s = 0.2
-"""And time between them at least: nobody reads faster."""
+"""Least time between two reports of progress: nobody reads faster."""
 
 _RECONSTRUCTION = LOSS_NAMES.index("reconstruction")
 
 
 class Observer(Protocol):
-    """Who looks on while an assignment is carried out."""
+    """Hears how far an assignment is while it is carried out, and may stop it."""
 
     def moved(self, fraction: float, detail: str) -> None:
         """Called now and then with how much is done, 0 to 1, and with more in words."""
 
     def saved(self, data: bytes) -> None:
-        """Called with the training as it is now, in case that its end is never heard of."""
+        """Called with the training in progress, to be kept in case it is cut off before its end."""
 
     def wants_stop(self) -> bool:
-        """Whether to end now with `Kept`, to go on another day."""
+        """Whether to end now with `Kept`, to go on in a later run."""
 
 
 def carry_out(assignment: Assignment, observer: Observer) -> Result:
-    """Do what is assigned; never raises for what a task can run into."""
+    """Carry out an assignment; what goes wrong with its task is a result, too, and not raised."""
     what = assignment.task.what
     assignment.resources.settle()
     try:
@@ -79,7 +79,7 @@ def carry_out(assignment: Assignment, observer: Observer) -> Result:
 
 
 def failure_words(error: Exception, device: torch.device) -> str:
-    """Why torch could not do it; on a CPU, it says in words only that memory ran out."""
+    """Why torch failed, in words; on a CPU, only the text of its error shows that memory ran out."""
     no_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if no_memory or "DefaultCPUAllocator" in str(error):
         return f"out of memory on {device}"
@@ -87,7 +87,7 @@ def failure_words(error: Exception, device: torch.device) -> str:
 
 
 class _UnreadableError(Exception):
-    """Something that came along, named by its key, cannot be made sense of."""
+    """Weights or a kept training that came with the assignment cannot be read; `key` names them."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(reason)
@@ -124,11 +124,11 @@ def _level(key: str, weights: bytes, device: torch.device) -> TrainedLevel:
 
 
 _WARM: set[tuple[object, ...]] = set()
-"""Kinds of epochs that this process has trained, so that nothing of them is left to compile or to choose."""
+"""Kinds of epochs that this process has trained already, so that nothing is left to compile or choose."""
 
 
 def _warm_up_once(pyramid: Pyramid, what: LevelTask, place: Resources) -> None:
-    """Keep what only the first epoch of its kind in a process takes out of the level's time."""
+    """Warm up before the first epoch of its kind in this process, to keep that out of the level's time."""
     level = pyramid.next_level
     width = what.settings.width_at(level)
     kind = (place, torch.get_num_threads(), pyramid.geometry, level, width, what.feed)
@@ -138,7 +138,7 @@ def _warm_up_once(pyramid: Pyramid, what: LevelTask, place: Resources) -> None:
 
 
 class _Callback(TrainingCallback):
-    """Goes on where the training was left, tells the observer of it, and ends its leg when that is over."""
+    """Goes on from a kept training, reports progress to the observer, and stops when the leg's time is up."""
 
     def __init__(self, assignment: Assignment, observer: Observer) -> None:
         self.kept = assignment.kept
@@ -199,7 +199,7 @@ class Enlarged(NamedTuple):
 
     @property
     def facts(self) -> PictureFacts:
-        """What the store keeps of it besides the pixels."""
+        """What the store keeps besides the pixels."""
         height, width = self.pixels.shape[:2]
         return PictureFacts(seconds=round(self.seconds, 3), width=width, height=height)
 
@@ -214,7 +214,7 @@ def super_resolved(
     lower: Sequence[TrainedLevel] = (),
 ) -> Enlarged:
     """Super-resolve the image with its last level, and with `lower` ones (coarsest first) where the task is
-    regional; raises `UserError` when the numbers run away.
+    regional; raises `UserError` when the result is not finite.
     """
     working = untrained_pyramid(image, geometry, device).reals[-1]
     purpose = ("super-resolution", task.draw) if task.draw else ("super-resolution",)

@@ -1,8 +1,8 @@
 """How long a plan will take on this machine: every distinct shape is tried for a moment.
 
-An epoch's time is that of its steps, which depends on size and width alone, and that of its adversarial
+An epoch's time is that of its steps, which depends on size and width alone, plus that of its adversarial
 inputs, which depends on the feed and on all levels below. Both are measured, in as many processes at once as
-will work side by side later; then the plan is played through, task by task, as the pool would.
+will work side by side later; then the pool's work on the plan is simulated, task by task.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from singan.stopping import DONT_TRAIN_EPOCHS, StopRule
 from singan.switches import LevelFeed
 
 _LONG_ENOUGH_s = 1.0
-"""A single epoch this long needs no second look."""
+"""Nothing is measured again once its measurements have taken this long."""
 
 _STOPS_AFTER = 2
 """Levels that may stop early are taken to need this many times the least number of epochs."""
@@ -40,16 +40,16 @@ Chain = tuple[LevelTraining, ...]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds by the key of a task, and of the whole."""
+    """Estimated seconds: of each task, by key, and in total."""
 
     tasks: Mapping[str, float]
     total: float
     longest_chain: float
-    """What no number of processes can do in less."""
+    """Seconds of the longest chain of tasks, which no number of processes can shorten."""
 
 
 def estimate(plan: Plan, pending: Mapping[str, Task], place: Resources) -> Estimate:
-    """Try and predict what is left of a plan. Takes a few epochs of each distinct level."""
+    """Estimate how long the rest of a plan takes, by training a few epochs of each distinct level."""
     chains = _chains(plan, pending)
     with ProcessPoolExecutor(place.jobs, multiprocessing.get_context("spawn")) as pool:
         workers = [pool.submit(time_levels, chains, place.of_worker(index)) for index in range(place.jobs)]
@@ -62,7 +62,7 @@ def estimate(plan: Plan, pending: Mapping[str, Task], place: Resources) -> Estim
 
 
 def _chains(plan: Plan, pending: Mapping[str, Task]) -> list[Chain]:
-    """Of each pyramid the runs whose levels tell everything that is pending."""
+    """The levels of as many runs as it takes to have every pending task in one of them."""
     chains = []
     missing = set(pending)
     for run in plan.runs:
@@ -74,7 +74,10 @@ def _chains(plan: Plan, pending: Mapping[str, Task]) -> list[Chain]:
 
 
 def time_levels(chains: Sequence[Chain], place: Resources) -> dict[str, float]:
-    """Seconds of an epoch by key of a level, and of a pixel's enlargement by `sr <key>` of a last one."""
+    """Measured seconds of levels: of an epoch by `<key>`, of training the upsampler by `upsampler <key>`.
+
+    Of a last level also, by `sr <key>`, those that enlarging takes per pixel.
+    """
     place.settle()
     steps: dict[tuple[object, ...], float] = {}
     seconds: dict[str, float] = {}
@@ -112,7 +115,7 @@ def _untrained(level: LevelTraining, pyramid: Pyramid) -> TrainedLevel:
 
 
 def _time_steps(level: LevelTraining, pyramid: Pyramid, place: Resources) -> float:
-    """An epoch whose adversarial inputs cost nothing worth mentioning: those of the last level below."""
+    """Seconds of an epoch without its adversarial inputs: cheap ones are fed, and their time subtracted."""
     task = _task(level, LevelFeed(adversarial="real_train"))
     inputs, state, engine = prepare_inputs(pyramid, task), prepare_state(pyramid, task), place.make_engine()
 
@@ -131,7 +134,7 @@ def _time_feed(level: LevelTraining, pyramid: Pyramid) -> float:
 
 
 def _time_upsampler(level: LevelTraining, pyramid: Pyramid) -> float:
-    """Seconds that training what upsamples into a level takes; none where nothing does."""
+    """Seconds that training a level's upsampler takes; 0 if it has none."""
     if not level.feed.learns_upsampling:
         return 0.0
     task = _task(level, level.feed)
@@ -144,14 +147,14 @@ def _draw(feed: LevelFeed, pyramid: Pyramid, level: LevelTraining) -> None:
 
 
 def _time_enlarging(top: TrainedLevel, pyramid: Pyramid) -> float:
-    """Seconds a pixel takes to pass the last level's generator."""
+    """Seconds per pixel that the last level's generator takes."""
     image = pyramid.reals[-1]
     folded = fold(top)
     return _timed(lambda: folded.generate(image, image).sum().item()) / image[0, 0].numel()
 
 
 def _timed(work: Callable[[], object]) -> float:
-    """Seconds; what is short is done again, as the first time is not typical."""
+    """Median seconds of `work`; if it is short, it is repeated and its first time left out as not typical."""
     taken = []
     for _ in range(4):
         started = time.perf_counter()
@@ -177,7 +180,7 @@ def _expected_epochs(level: LevelTraining) -> int:
     epochs, stop = level.settings.epochs, level.stop
     if stop.name == "dont_train":
         return min(DONT_TRAIN_EPOCHS, epochs)
-    if stop.name == "small_rec_loss" and level.level > 1:  # the first two hardly ever reach so small a loss
+    if stop.name == "small_rec_loss" and level.level > 1:  # levels 0 and 1 hardly ever reach so small a loss
         return min(_STOPS_AFTER * (stop.after + 1), epochs)
     if stop.name in {"plateau", "plateau_anneal"}:
         return min(_STOPS_AFTER * (stop.after + 1) + stop.anneal, epochs)
@@ -189,7 +192,7 @@ def makespan(
 ) -> float:
     """Seconds until all is done, if each process takes the most urgent task that is ready."""
     waiting = dict(tasks)
-    running: list[tuple[float, str]] = []  # a heap of ends
+    running: list[tuple[float, str]] = []  # a heap of ends and keys
     now, unfinished = 0.0, set(tasks)
     while waiting or running:
         ready = [key for key, task in waiting.items() if task.below not in unfinished]
@@ -202,7 +205,7 @@ def makespan(
 
 
 def _longest(tasks: Mapping[str, Task], seconds: Mapping[str, float]) -> float:
-    """The longest chain of tasks that stand on one another."""
+    """Seconds of the longest chain of tasks that stand on one another."""
     ends: dict[str, float] = {}
     for key, task in tasks.items():  # a level comes after the one below it
         ends[key] = seconds[key] + (ends.get(task.below, 0.0) if task.below else 0.0)

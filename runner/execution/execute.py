@@ -1,7 +1,7 @@
 """Carry out a plan: train what is missing, super-resolve, record; a failed run never stops the others.
 
-The store, its locks and the record are looked after here and nowhere else; whoever trains, in this process or
-on another machine, gets all it needs by value and gives back what it made.
+The store, its locks and the record are handled here and nowhere else. An executor, in this process or on
+another machine, gets everything a task needs by value, and gives back what it made.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _DISK_IS_DYING = "the store damages what is written to it"
 
 @dataclass
 class Outcome:
-    """What became of the runs."""
+    """How many runs are done, how many levels were trained for them now, and which runs failed."""
 
     done: int = 0
     trained: int = 0
     failures: dict[str, str] = field(default_factory=dict)
-    """Reason by run."""
+    """Reason of each failed run, by its label."""
 
 
 @dataclass
 class _AtWork:
-    """A task that an executor has, and how far it is."""
+    """A task that an executor works on, and how far it is."""
 
     task: Task
     held: HeldKey
@@ -81,7 +81,7 @@ class Execution:
     executor: Executor | None = None
     """Who carries out the tasks; None: processes of this machine, as many as `place` says."""
     leg_s: float | None = None
-    """How long a training is out of hand at most."""
+    """Seconds after which an executor has to give an unfinished training back; None: never."""
     outcome: Outcome = field(default_factory=Outcome)
 
     def __post_init__(self) -> None:
@@ -126,14 +126,14 @@ class Execution:
         self.store.write_note(note_name(self.plan, run), {"failure": reason, "levels": levels})
 
     def carry_out(self) -> dict[str, str]:
-        """Get levels and pictures of all runs into the store, and record nothing; reasons of failed runs."""
+        """Get levels and pictures of all runs into the store, and record nothing; returns the failures."""
         with self._working():
             reasons = {self.plan.label(run): self._finish(run) for run in self.plan.runs}
         return {label: reason for label, reason in reasons.items() if reason is not None}
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """There is an executor in here, and a queue of all that is to do."""
+        """Context with an executor, and with a queue of all tasks that are not done."""
         pending = [key for key, task in self._tasks.items() if self.force or not self._stored.has(task)]
         jobs = min(self.place.jobs, len(pending))
         self._is_one_by_one = self.executor is None and jobs <= 1
@@ -161,9 +161,9 @@ class Execution:
             self._at_work.clear()
 
     def _finish(self, run: Run, record: Callable[[], None] | None = None) -> str | None:
-        """Work until a run is complete, then record it; the reason if that fails.
+        """Work until a run is complete, then record it; returns the reason if that fails.
 
-        What turns out to be damaged on the way is set aside and done again.
+        What turns out to be damaged on the way is set aside and made again.
         """
         keys = (*run.levels, *(draw.key for draw in run.draws))
         for _ in range(MAX_REPAIRS):
@@ -203,13 +203,14 @@ class Execution:
                 self.interrupt.wait(PATIENCE_s)
 
     def _leave(self) -> None:
+        """Stop all tasks at work, keep what they have, and raise `InterruptedTrainingError`."""
         self._executor.ask_to_stop()
         while self._at_work:
             self._executor.listen(self._hear)
         raise InterruptedTrainingError
 
     def _hand_out(self) -> None:
-        """Give the executor as much as it takes."""
+        """Give the executor as many tasks as it takes."""
         held_by_others = []
         while self._executor.free() > 0 and (task := self._queue.take()) is not None:
             try:
@@ -225,7 +226,7 @@ class Execution:
             self._queue.put_back(key)
 
     def _tell_waiting(self, task: Task) -> None:
-        """Say once whom a task waits for."""
+        """Say once that a task waits for another process."""
         if task.key not in self._told_waiting:
             self._told_waiting.add(task.key)
             holder = self.store.holder_of(task.key)
@@ -254,7 +255,7 @@ class Execution:
                 held.release()
 
     def _mend(self, task: Task, damaged: DamagedError) -> None:
-        """Something that a task needs is damaged: do that again first, unless that has been tried enough."""
+        """Have what a task needs, and is damaged, made again first, unless that was tried too often."""
         self._set_aside(damaged)
         self._repairs[task.key] = self._repairs.get(task.key, 0) + 1
         if self._repairs[task.key] > MAX_REPAIRS:
@@ -270,7 +271,7 @@ class Execution:
             self._queue.put_back(key)
 
     def _hear(self, event: Event) -> None:
-        """Something happened to a task at work."""
+        """Take in an event of a task at work."""
         if isinstance(event, Saved):
             self.store.keep_partial(event.key, event.data)
         elif isinstance(event, Moved):
@@ -287,7 +288,7 @@ class Execution:
                 at_work.held.release()
 
     def _end(self, task: Task, result: Result) -> None:
-        """Nobody works on a task any more: keep what came of it."""
+        """Keep the result of a task on which work has ended."""
         if isinstance(result, LevelMade | PictureMade):
             self._stored.add(task, result)
             self.progress.start(self._label(task), task.cost)
@@ -315,7 +316,7 @@ class Execution:
         return f"{self._position}{task.label}" if self._is_one_by_one else task.label
 
     def _show(self) -> None:
-        """How far it is, if it is time to say so."""
+        """Show progress, if it is time to."""
         if not self._at_work or not self.progress.wants_update():
             return
         if self._is_one_by_one:

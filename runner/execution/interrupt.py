@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def interruptible(say: Callable[[str], None], time_limit_s: float | None = None) -> Iterator[threading.Event]:
-    """Within, the event is set by the first Ctrl-C or SIGTERM, and when the time is up.
+    """Context whose event is set by the first Ctrl-C or SIGTERM, and when the time is up.
 
     A second Ctrl-C raises `KeyboardInterrupt` at once. Leaving by an exception once the event is set raises
     `KeyboardInterrupt` or `TimeLimitReachedError`, whatever the work inside raised to get out.
@@ -42,7 +42,7 @@ def interruptible(say: Callable[[str], None], time_limit_s: float | None = None)
 
 
 class _StopRequest:
-    """Whether somebody wants the work to stop, and who: a person's word counts for more than the clock's."""
+    """Whether the work should stop, and because of whom: a person's request outranks the clock's."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -65,7 +65,7 @@ class _StopRequest:
 
 @contextmanager
 def _calling_after(seconds: float | None, call: Callable[[], None]) -> Iterator[None]:
-    """Call from another thread after so many seconds (None: never), unless this is left before."""
+    """Call `call` from another thread after `seconds` (None: never), unless the context is left before."""
     if seconds is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What the machine has, as far as its system tells."""
+"""Cores, memory and processor of the machine, as far as its system tells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that can be had without swapping; a great many where the system does not tell."""
+    """Bytes available without swapping; 1 TiB where the system does not tell."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -25,7 +25,7 @@ def available_memory() -> int:
 
 @cache
 def processor() -> str:
-    """Its name, or else its kind."""
+    """Name of the processor, or else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

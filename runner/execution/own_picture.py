@@ -1,4 +1,4 @@
-"""Enlarge one's own picture by a single run: a file, not a record."""
+"""Enlarge the user's own picture by a single run; writes a picture file, and no record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_output(output: Path, picture: Path | None) -> None:
 
 
 def _bad_place(output: Path, picture: Path | None) -> str | None:
-    """What speaks against writing there; raises `OSError` for what only trying tells."""
+    """Why the output should not be written there, if so; raises `OSError` where trying to write fails."""
     target = output.resolve()
     if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
         return "lies in no folder that can be written"
@@ -49,7 +49,7 @@ def _bad_place(output: Path, picture: Path | None) -> str | None:
         if not os.access(target, os.W_OK):
             return "is there already, and may not be written"
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
-        return None  # as the result will be written
+        return None  # (the result will be written in the same way)
 
 
 def enlarge(plan: Plan, image: LoadedImage, store: Store, device: DeviceName, output: Path) -> Size:

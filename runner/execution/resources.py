@@ -1,4 +1,4 @@
-"""Where and how work is done: device, engine, threads; and what the record says of it."""
+"""The device, engine, processes and threads that work is done with, and what the record says of them."""
 
 from __future__ import annotations
 
@@ -35,44 +35,44 @@ ENGINES: dict[EngineName, Callable[[], Engine]] = {
 }
 
 JOBS_PER_GPU = 4
-"""Small levels leave most of a GPU idle: several processes share it."""
+"""Processes that share a GPU, because small levels leave most of it idle."""
 
 THREADS_COMPILED_BEATS = 2
-"""Compiled loops, which use one thread, train faster than PyTorch's with so many (`benchmarks training`)."""
+"""Compiled loops, which use one thread, train faster than PyTorch with this many (`benchmarks training`)."""
 
 MEMORY_PER_JOB_bytes = 2 * 2**30
-"""More than the largest level of the study takes, super-resolution included."""
+"""Memory allowed for each process: more than the largest level of the study and its super-resolution take."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What work is done with."""
+    """The device, engine, processes and threads that work is done with."""
 
     device: torch.device = torch.device("cpu")  # noqa: RUF009  (immutable)
     engine: EngineName = "batched"
     jobs: int = 1
     """Processes that work side by side; each has its share of the threads."""
     threads: int | None = None
-    """Of each process, as bits differ by their number; None: its share of this machine's."""
+    """Threads of each process (they change the last bits of results); None: its share of the machine's."""
 
     def make_engine(self) -> Engine:
         """A fresh engine."""
         return ENGINES[self.engine]()
 
     def settle(self) -> None:
-        """Prepare this process: its number of threads, full float32 precision, memory kept at hand."""
+        """Prepare this process: set its threads and full float32 precision, and have freed memory kept."""
         torch.set_num_threads(self.threads or self._share_of(_threads_of_the_machine()))
         torch.backends.cudnn.allow_tf32 = False  # on by default for convolutions
         keep_freed_memory()
 
     def _share_of(self, threads: int) -> int:
-        """How many of the machine's threads each process has."""
+        """Threads of each process: an equal share of `threads`, or one where compiled loops are faster."""
         share = max(1, threads // self.jobs)
         has_compiled = self.engine != "plain" and self.device.type == "cpu" and jit.is_available()
         return 1 if has_compiled and share <= THREADS_COMPILED_BEATS else share
 
     def of_worker(self, index: int) -> Resources:
-        """That of one of the processes: with several GPUs each has its own."""
+        """The resources of process `index`: where there are several GPUs, processes take them in turn."""
         if self.device.type != "cuda":
             return self
         return replace(self, device=torch.device("cuda", index % torch.cuda.device_count()))
@@ -80,7 +80,7 @@ class Resources:
 
 @cache
 def _threads_of_the_machine() -> int:
-    """What torch takes by itself; asked before any process settles for a share."""
+    """Threads that torch uses by default, as they were at the first call, before `settle` changes them."""
     return torch.get_num_threads()
 
 
@@ -107,7 +107,7 @@ def choose_engine(name: EngineChoice, device: torch.device) -> EngineName:
 
 
 def choose_jobs(asked: int | None, device: torch.device) -> int:
-    """How many processes: as asked, or (None) one a core, as far as memory goes; several a GPU."""
+    """Number of processes: as asked, or for None one a core as far as memory allows, or several a GPU."""
     if asked is not None:
         return asked
     if device.type == "cuda":
@@ -124,10 +124,10 @@ def _engine_words(place: Resources) -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed; does nothing under other C libraries.
+    """Let glibc keep freed memory; does nothing under other C libraries.
 
-    Every step frees and takes the same tens of megabytes, and a page fault for each 4 kB of them costs more
-    than the arithmetic on it.
+    Every step frees and allocates the same tens of megabytes, and a page fault for each 4 kB of them costs
+    more than the arithmetic on it.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -138,7 +138,7 @@ def keep_freed_memory() -> None:
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Numbers of <malloc.h>."""
+"""Parameters of `mallopt`, as numbered in <malloc.h>."""
 
 _LARGEST_KEPT_bytes = 2**30
 

@@ -1,4 +1,4 @@
-"""What a plan would do, and why; what a store holds of it. Never imports torch."""
+"""Which levels a plan would train, and why, and which of its runs are done. Never imports torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pending:
 
 
 def pending_levels(plan: Plan, store: Store, *, force: bool = False) -> list[Pending]:
-    """Levels a run of this plan would train, in the order it would."""
+    """The levels that the plan would train, in its order."""
     return [
         Pending(task, "forced" if force else _reason(plan, task, store), tuple(plan.runs_needing(key)))
         for key, task in plan.levels.items()
@@ -32,7 +32,10 @@ def pending_levels(plan: Plan, store: Store, *, force: bool = False) -> list[Pen
 
 
 def _reason(plan: Plan, task: LevelTraining, store: Store) -> str:
-    """`new`, `missing file`, or `changed: ...` against what a run needing it last was."""
+    """Why a level would be trained, judged by what the runs that need it were when they last ran.
+
+    `new`, `its file is missing`, `failed last time: ...` or `changed: ...`.
+    """
     for run in plan.runs_needing(task.key):
         note = store.read_note(note_name(plan, run))
         if note is not None and str(task.level) in note["levels"]:
@@ -45,7 +48,7 @@ def _reason(plan: Plan, task: LevelTraining, store: Store) -> str:
 
 @dataclass(frozen=True)
 class RunState:
-    """Where one run stands, and why."""
+    """The state of one run, and why."""
 
     run: Run
     state: State
@@ -53,7 +56,7 @@ class RunState:
 
 
 def run_states(plan: Plan, store: Store, records: Sequence[RunRecord] = ()) -> Iterator[RunState]:
-    """State of every run, by what the store has, or else by its record: that may have been made elsewhere."""
+    """State of every run, judged by the store, or else by its record, which may have been made elsewhere."""
     recorded = {(one.experiment, one.image, one.factor, one.seed, one.levels) for one in _done(records)}
     imported = {(one.experiment, one.image, one.factor) for one in records if one.imported_from is not None}
     for run in plan.runs:
@@ -80,7 +83,7 @@ def run_states(plan: Plan, store: Store, records: Sequence[RunRecord] = ()) -> I
 
 
 def _done(records: Iterable[RunRecord]) -> Iterator[RunRecord]:
-    """Records of runs that were trained by this program, and not in vain."""
+    """Records of runs that this program trained without failing."""
     return (one for one in records if one.status == "done" and one.imported_from is None)
 
 

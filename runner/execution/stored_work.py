@@ -1,4 +1,4 @@
-"""From the store to an assignment, and from what came back to the store."""
+"""Make assignments from what the store has, and store the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runner.store.store import WEIGHTS, DamagedError, Store
 
 @dataclass(frozen=True)
 class StoredWork:
-    """What is done of some tasks, and what is in progress."""
+    """What the store has of some tasks: results, and trainings in progress."""
 
     store: Store
     images: Mapping[str, LoadedImage]
@@ -28,7 +28,7 @@ class StoredWork:
         return self.store.find(task.kind, task.key) is not None
 
     def assignment(self, task: Task, place: Resources, leg_s: float | None) -> Assignment:
-        """A task with all it needs; raises `DamagedError` when the store does not have that whole."""
+        """A task with everything it needs; raises `DamagedError` when the store has some of it damaged."""
         image = self.images[task.image]
         if isinstance(task.what, LevelTraining):
             weights = tuple(self._weights(key) for key in task.levels)
@@ -43,7 +43,7 @@ class StoredWork:
         return entry.read(WEIGHTS)
 
     def add(self, task: Task, made: LevelMade | PictureMade) -> None:
-        """Store what came back, of a picture its metrics too."""
+        """Store the result of a task; of a picture, its metrics, too."""
         if isinstance(made, LevelMade):
             assert isinstance(task.what, LevelTraining)
             add_level(self.store, task.what, made.weights, made.history, made.facts, made.provenance)
@@ -54,7 +54,7 @@ class StoredWork:
             self.measuring.keep(task.what, self.images[task.image], made.metrics, made.provenance)
 
     def damage(self, task: Task, found: Unreadable) -> DamagedError:
-        """What in the store it was that could not be read."""
+        """The error about what in the store could not be read."""
         if found.key == task.key:
             return self.store.partial_is_damaged(task.key, found.reason)
         return DamagedError(self.store.root / "levels" / found.key, found.reason, WEIGHTS)

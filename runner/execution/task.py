@@ -1,4 +1,4 @@
-"""What a plan has to do, task by task, each named by its key, and which of it matters most."""
+"""The tasks of a plan, each named by the key of its result, and how urgent each of them is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Task:
     what: LevelTraining | SuperResolution
     image: str
     levels: tuple[str, ...]
-    """Keys of the levels below it, coarsest first."""
+    """Keys of the levels it stands on, coarsest first."""
     geometry: PyramidGeometry
     label: str
 
@@ -28,22 +28,22 @@ class Task:
 
     @property
     def kind(self) -> Kind:
-        """What the store calls its result."""
+        """Kind of its result in the store."""
         return "levels" if isinstance(self.what, LevelTraining) else "outputs"
 
     @property
     def below(self) -> str | None:
-        """Key of the level it stands on."""
+        """Key of the level directly below; None at level 0."""
         return self.levels[-1] if self.levels else None
 
     @property
     def cost(self) -> float:
-        """Expected work."""
+        """Expected work, in the plan's unit."""
         return self.what.cost
 
 
 def tasks_of(plan: Plan) -> dict[str, Task]:
-    """Everything a plan has to do, by key, each once: run by run, and in each run from the bottom up."""
+    """All tasks of a plan by key, each once: run by run, and in each run from the lowest level up."""
     tasks: dict[str, Task] = {}
     for run in plan.runs:
         label = plan.label(run)
@@ -60,18 +60,18 @@ def tasks_of(plan: Plan) -> dict[str, Task]:
 
 
 def pending_tasks(plan: Plan, store: Store, *, force: bool = False) -> dict[str, Task]:
-    """What of a plan the store lacks, by key; all of it with `force`."""
+    """The tasks of a plan whose results the store lacks, by key; all its tasks with `force`."""
     return {key: task for key, task in tasks_of(plan).items() if force or store.find(task.kind, key) is None}
 
 
 def critical_paths(tasks: Mapping[str, Task]) -> dict[str, float]:
-    """By key: the cost of the longest chain of work that starts with this task.
+    """Cost of the longest chain of tasks that starts with each task, by key.
 
     `tasks` has every task after the one below it, as `tasks_of` gives them.
     """
     longest: dict[str, float] = {}
     longest_above: dict[str, float] = {}
-    for key in reversed(list(tasks)):
+    for key in reversed(list(tasks)):  # what stands on a task is known before the task
         task = tasks[key]
         longest[key] = task.cost + longest_above.get(key, 0.0)
         if task.below is not None:

@@ -1,6 +1,6 @@
-"""Which task comes next: those with nothing below them left to do, in a given order.
+"""The order in which tasks are begun: by a given order, as soon as nothing below them is left to do.
 
-A task is open until it is finished or has failed. What fails takes everything that stands on it with it.
+A task is open until it is finished or has failed. When it fails, so do all tasks that stand on it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ class TaskQueue:
     """The open tasks of a plan. Each change costs the logarithm of their number, so there may be many."""
 
     def __init__(self, tasks: Mapping[str, Task], pending: Iterable[str], order: Mapping[str, float]) -> None:
-        """`tasks` are all of the plan by key, `pending` the keys to do; the lowest `order` comes first."""
+        """`tasks` are all of the plan's by key, `pending` the keys to do; the lowest `order` comes first."""
         self.failures: dict[str, str] = {}
-        """Reasons by the key of what failed."""
+        """Reason of each failed task, by its key."""
         self._tasks, self._order = tasks, order
         self._open = set(pending)
         self._ready: list[tuple[float, str]] = []
         self._waiting: dict[str, set[str]] = {}
-        """Keys by the key of the open task they stand on."""
+        """Keys of tasks that cannot begin yet, by the key of the open task they stand on."""
         for key in self._open:
             self._place(key)
 
     @property
     def cost(self) -> float:
-        """Expected work of what is open."""
+        """Expected work of all open tasks."""
         return sum(self._tasks[key].cost for key in self._open)
 
     def is_open(self, keys: Iterable[str]) -> bool:
@@ -36,29 +36,29 @@ class TaskQueue:
         return not self._open.isdisjoint(keys)
 
     def take(self) -> Task | None:
-        """The next task to begin with, or None while there is none; it stays open until told otherwise."""
+        """The next task to begin, or None while there is none; it stays open until `finish` or `fail`."""
         while self._ready:
             _, key = heapq.heappop(self._ready)
             task = self._tasks[key]
-            if task.below in self._open:  # reopened since
+            if task.below in self._open:  # (the task below has been reopened meanwhile)
                 self._place(key)
             elif key in self._open:
                 return task
         return None
 
     def put_back(self, key: str) -> None:
-        """A task was taken but not done, or what it made is gone: it is open, and comes again."""
+        """Open a task again, because it was taken but not done, or because its result is gone."""
         self._open.add(key)
         self._place(key)
 
     def finish(self, key: str) -> None:
-        """A task is done."""
+        """Mark a task as done, so that those waiting for it can begin."""
         self._open.discard(key)
         for above in self._waiting.pop(key, ()):
             self._place(above)
 
     def fail(self, key: str, reason: str) -> None:
-        """A task cannot be done, and so nothing that stands on it."""
+        """Mark a task as failed, and with it everything that stands on it."""
         hopeless = [key]
         while hopeless:
             failed = hopeless.pop()

@@ -1,4 +1,4 @@
-"""Colours as sRGB, from whatever profile a file says they are in."""
+"""Conversion of colours to sRGB, from the colour profile that a file says they are in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import PIL.Image
 from PIL import ImageCms
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""Pillow's mode for the colours that a profile is about."""
+"""Pillow's mode for the colour space of a profile."""
 
 _COLOURLESS = {"1", "L", "LA", "La"}
 
@@ -20,7 +20,7 @@ _SRGB_CHROMATICITIES = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 """White, red, green and blue, x and y each, as a PNG writes sRGB (PNG specification, 11.3.3)."""
 
 _UNSEEN_levels = 2
-"""A profile that changes no colour by more is sRGB in other words, and its rounding is not worth having."""
+"""A profile that changes no colour by more than this counts as sRGB: converting would only add rounding."""
 
 
 def in_srgb(picture: PIL.Image.Image, note: Callable[[str], None]) -> PIL.Image.Image:

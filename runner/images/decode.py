@@ -1,4 +1,4 @@
-"""Pixels of a picture file as a person sees them, whatever Pillow opens, and what had to be done for it."""
+"""Read any picture that Pillow opens, with its pixels as a person sees them, and tell what was changed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from runner.images.samples import declared_range, eight_bits
 from singan.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
-"""`[H, W, 3]` RGB."""
+"""An RGB picture `[H, W, 3]`."""
 
 Note = Callable[[str], None]
-"""Is told what was done to a picture."""
+"""Called with what was done to a picture."""
 
 
 def _nobody(line: str) -> None:
-    """Is told of what is done to a picture where that is no news."""
+    """Ignore what was done to a picture."""
 
 
 def read_picture(path: Path, say: Callable[[str], None] = _nobody, *, heed_profile: bool = True) -> Pixels:
@@ -128,7 +128,7 @@ _OPENED_AS = {"MPO": "JPEG"}
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """What Pillow can open here; some formats it knows by name only, unless another program adds to it."""
+    """The formats that Pillow can open here, without those that it knows only by name."""
     PIL.Image.init()
     return tuple(
         name
@@ -140,7 +140,7 @@ def _formats() -> tuple[str, ...]:
 
 @cache
 def picture_suffixes() -> frozenset[str]:
-    """What the name of a file ends in that `read_picture` can read, in lower case and with the dot."""
+    """Suffixes of the files that `read_picture` can read, in lower case and with the dot."""
     formats = _formats()
     return frozenset(
         suffix for suffix, name in PIL.Image.EXTENSION.items() if _OPENED_AS.get(name, name) in formats

@@ -1,4 +1,4 @@
-"""Files that are fetched once and verified: from a cache of the user's, or from their public homes."""
+"""Files that are fetched once and verified: from a cache of the user's, or from their public addresses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import platformdirs
 from singan.errors import UserError
 
 CACHE_VARIABLE = "SINGAN_IMAGES"
-"""Names the folder of downloaded images."""
+"""Environment variable that names the folder of downloaded images."""
 
 PUBLISHED_VARIABLE = "SINGAN_PUBLISHED"
-"""Names the folder of downloaded pictures that the author published, laid out as his site."""
+"""Environment variable that names the folder of the author's published pictures, laid out like his site."""
 
 _DOWNLOAD_TIMEOUT_s = 20
 

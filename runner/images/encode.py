@@ -1,4 +1,4 @@
-"""Pictures as files: to the pixel where the format can, and at their size."""
+"""Encode pictures as files: equal to the pixel where the format can, and of the same size always."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPTIONS: Mapping[str, Mapping[str, object]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
 }
-"""What Pillow has to be told, by format, to lose as little as it can."""
+"""Options with which Pillow loses as little as it can, by format."""
 
 _KNOWN_TO_LOSE = {"JPEG", "AVIF"}
 """Formats that are asked for by name although they lose something: no option of Pillow's prevents it."""
@@ -31,7 +31,7 @@ def lossless_webp(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def encoded(picture: PIL.Image.Image, suffix: str) -> bytes:
-    """The RGB picture as a file whose name ends so; raises whatever Pillow does when it cannot."""
+    """The RGB picture as a file of this suffix; raises whatever Pillow raises when it cannot write one."""
     PIL.Image.init()
     kind = PIL.Image.EXTENSION[suffix]
     buffer = io.BytesIO()
@@ -41,7 +41,7 @@ def encoded(picture: PIL.Image.Image, suffix: str) -> bytes:
 
 @cache
 def objection(suffix: str) -> str | None:
-    """Why pictures had better not be written to files whose name ends so; None if there is no reason.
+    """Why pictures should not be written to files of this suffix; None if there is no reason.
 
     Found by trying: some formats Pillow knows by name only, some come back smaller or in fewer colours.
     """

@@ -1,4 +1,4 @@
-"""The study's pictures: fetched, checked, cropped; photographs standing in for them when offline."""
+"""Load the study's pictures: fetched, checked and cropped, or photographs that stand in for them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LoadedImage:
     is_own: bool = False
     """Whether it is the user's own picture, not one of the study."""
     crop: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom of it in the study's file, pixels; None for what is no image of the study."""
+    """Left, top, right, bottom in the study's file, pixels; None for what is no image of the study."""
 
     @property
     def size(self) -> Size:
@@ -52,9 +52,9 @@ class LoadedImage:
 def load_images(
     images: Iterable[Image], stand_ins: StandIns = "never", say: Callable[[str], None] = tell
 ) -> dict[str, LoadedImage]:
-    """Load pictures of the study by id; `say` is told of every picture another stands in for.
+    """Load pictures of the study by id; `say` is called for every picture that a stand-in is used for.
 
-    Raises `UserError` when a picture can neither be had nor be stood in for.
+    Raises `UserError` when neither a picture nor a stand-in for it can be had.
     """
     loaded = {}
     for image in images:

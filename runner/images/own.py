@@ -1,4 +1,4 @@
-"""One's own pictures, from a file or a folder, and the ids they get."""
+"""The user's own pictures, from a file or a folder, and the ids they get."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _CUT = 63 - _DIGEST_LENGTH
 """An `Id` has 64 characters at most."""
 
 _LATIN_LETTER = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]{1,2})(?: WITH .*)?")
-"""Unicode's name of a small letter that is one or two of a to z, but for a stroke or the like."""
+"""Unicode's names of small letters that are one or two of a to z, apart from a stroke or the like."""
 
 
 def load_folder(folder: Path, say: Callable[[str], None] = tell) -> dict[str, LoadedImage]:
-    """One's own pictures by id, made of the file's name.
+    """The user's own pictures in a folder, by id, which is made of the file's name.
 
-    `say` is told in a line what reading changed of a picture, or left out. Raises `UserError` for a folder
-    with no picture, a picture that cannot be trained on, or two with one id.
+    `say` is told in a line what was changed in a picture, or left out, when it was read. Raises `UserError`
+    for a folder with no picture, a picture that cannot be trained on, or two with one id.
     """
     try:
         if not folder.is_dir():
@@ -55,7 +55,7 @@ def load_folder(folder: Path, say: Callable[[str], None] = tell) -> dict[str, Lo
 
 
 def load_own(path: Path, say: Callable[[str], None] = tell) -> LoadedImage:
-    """One picture of the user's; `say` is told in a line what reading changed of it, or left out."""
+    """One picture of the user's; `say` is told in a line what was changed in it, or left out, on reading."""
     pixels = read_picture(path, say)
     check_trainable(Size(*pixels.shape[:2]), str(path))
     title = os.fsencode(path.stem).decode("utf-8", "replace")  # a name in another encoding is no text
@@ -65,8 +65,8 @@ def load_own(path: Path, say: Callable[[str], None] = tell) -> LoadedImage:
 def id_of(title: str) -> str:
     """An id made of a title: in lower case, in Latin letters without accents, with - for anything unusual.
 
-    Where that loses letters or digits, leaves nothing, is cut or is no `Id`, a digest of the title follows:
-    other titles get other ids, and the same title the same.
+    If that loses letters or digits, leaves nothing, is cut or is no `Id`, a digest of the title is added, so
+    that other titles get other ids, and the same title always the same.
     """
     letters = [
         (character, _latin(character)) for character in unicodedata.normalize("NFKD", title.casefold())

@@ -1,4 +1,4 @@
-"""A PNG file without what it only says about itself, for when that cannot be read."""
+"""A PNG file without its metadata, for when that cannot be read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LOOKS = frozenset({_TRANSPARENCY, b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"})
 
 
 def bare_pngs(path: Path) -> Iterator[tuple[io.BytesIO, str]]:
-    """The file with ever less in it beside its pixels, and what is left out, in words.
+    """Yield the file with less and less of its metadata, and what is left out, in words.
 
-    Nothing for a file that is no PNG. What is damaged in the pixels stays so. Raises `OSError`.
+    Yields nothing for a file that is no PNG. Damaged pixels stay as they are. Raises `OSError`.
     """
     with path.open("rb") as file:
         if file.read(len(_SIGNATURE)) != _SIGNATURE:
@@ -32,7 +32,7 @@ def bare_pngs(path: Path) -> Iterator[tuple[io.BytesIO, str]]:
 
 
 def _keeping(path: Path, wanted: frozenset[bytes]) -> io.BytesIO:
-    """The critical chunks as they are; of the others those wanted whose checksum is right."""
+    """A PNG of the critical chunks, as they are, and of the wanted others whose checksum is right."""
     kept = io.BytesIO()
     kept.write(_SIGNATURE)
     with path.open("rb") as file:

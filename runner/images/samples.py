@@ -24,7 +24,7 @@ _FULL_RANGES = {2**bits - 1 for bits in range(1, 32)}
 
 @dataclass(frozen=True)
 class SampleRange:
-    """From 0 to which sample a file's range goes, and which end is white."""
+    """The range of a file's samples, from 0 to `top`, and which end of it is white."""
 
     top: int
     white_is_zero: bool = False
@@ -33,8 +33,8 @@ class SampleRange:
 def declared_range(picture: PIL.Image.Image) -> SampleRange | None:
     """The range of an opened file's integer samples; None if it declares none.
 
-    A TIFF of at most 16 bits means all of them. One of 32 has to name its largest sample; and that has to be
-    all ones, for other numbers are the largest of the picture, not of the range.
+    A TIFF of at most 16 bits uses the full range. One of 32 bits has to name its largest sample, which has to
+    be all ones: other numbers are the largest of the picture, not of the range.
     """
     if not isinstance(picture, TiffImageFile):
         return SampleRange(0xFFFF) if picture.format in _SCALED_TO_16_BITS else None

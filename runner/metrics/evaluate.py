@@ -20,8 +20,8 @@ from runner.metrics.niqe import NiqeModel, niqe
 from singan.geometry import Size, sr_output_size
 
 MAX_PSNR_dB = 100.0
-"""What equal pictures get, as infinity has no place in JSON; so do those of which one value in 150 000 is off
-by one grey level, which nobody sees."""
+"""PSNR of equal pictures, because JSON has no infinity. Where one value in 150 000 is off by one grey level,
+which nobody sees, it is reached, too."""
 
 BLUR_WINDOW_px = 11
 """Length of the filter that blurs the picture once more; values compare only at the same length."""
@@ -29,7 +29,7 @@ BLUR_WINDOW_px = 11
 
 @dataclass(frozen=True)
 class Metrics:
-    """What was measured on one picture, by the names of `DEFINITIONS`; None is what could not be."""
+    """What was measured on one picture, by the names of `DEFINITIONS`; None is what could not be measured."""
 
     lr_psnr: float
     lr_delta_e: float
@@ -40,13 +40,13 @@ class Metrics:
 
 
 class Definition(NamedTuple):
-    """How people are told of a measure."""
+    """A measure as it is described to people."""
 
     title: str
     unit: str
     better: Literal["higher", "lower"]
     visible: float
-    """The least difference taken for one that can be seen: a convention, not a law of the eye."""
+    """The least difference that is taken to be visible: a convention, not a law of the eye."""
     meaning: str
     limit: str
 
@@ -143,7 +143,7 @@ def evaluate(
 
 
 def baseline_outputs(input_: Pixels, factor: float) -> Mapping[str, Pixels]:
-    """What enlarging without learning gives, by the name of the filter; of the size of a super-resolution."""
+    """The input enlarged without learning, by the name of the filter; as large as if super-resolved."""
     height, width = sr_output_size(_size(input_), factor)
     filters = {
         "nearest": PIL.Image.Resampling.NEAREST,

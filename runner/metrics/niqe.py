@@ -27,13 +27,13 @@ BLOCK_px = 96
 """Side of a block at full scale; half of it at half scale."""
 
 FEATURES = 36
-"""18 of a block at each of two scales: 2 of its coefficients and 4 of each of 4 products of neighbours."""
+"""Features of a block: at each of two scales, 2 of its coefficients and 4 of each of 4 neighbour products."""
 
 MIN_BLOCKS = 2
-"""One block alone has no covariance."""
+"""Fewest blocks that can be judged: one block alone has no covariance."""
 
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Rows and columns to the neighbour: along, down, and along both diagonals."""
+"""Offsets to the neighbours in rows and columns: to the right, down, and along both diagonals."""
 
 _ROUNDING = 1e-9
 """Grey levels below which a difference is float64's rounding, some 1e-13, and not the picture's."""
@@ -153,15 +153,15 @@ def normalised(image: Floats, window: Floats) -> Floats:
     mean = _filtered(image, window)
     variance = _filtered(image**2, window) - mean**2
     difference = image - mean
-    # In a flat place rounding leaves crumbs of either sign. Counted as values they would sway the fit, by
-    # chance and by machine; and there is no root of a negative variance.
+    # In a flat place, rounding leaves tiny values of either sign. Counted as samples, they would change the
+    # fit by chance and from machine to machine; and a negative variance has no root.
     difference[np.abs(difference) < _ROUNDING] = 0.0
     coefficients: Floats = difference / (np.sqrt(np.abs(variance)) + 1)
     return coefficients
 
 
 def _filtered(image: Floats, window: Floats) -> Floats:
-    """Correlation of equal size, the edge's pixels repeated outside."""
+    """Correlation of an image with a window, of the image's size; outside, the edge's pixels are repeated."""
     reach = window.shape[0] // 2
     around = np.lib.stride_tricks.sliding_window_view(np.pad(image, reach, mode="edge"), window.shape)
     filtered: Floats = np.einsum("hwij,ij->hw", around, window)
@@ -169,7 +169,7 @@ def _filtered(image: Floats, window: Floats) -> Floats:
 
 
 def halved(image: Floats) -> Floats:
-    """Half as large, by MATLAB's antialiased bicubic `imresize`; values are neither rounded nor clamped."""
+    """The image at half its size, by MATLAB's antialiased bicubic `imresize`, neither rounded nor clamped."""
     from singan.resize import resize_weights  # noqa: PLC0415  (imports torch, which pages do without)
 
     height, width = image.shape
@@ -201,8 +201,8 @@ def fit_aggd(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Asymmetric generalised Gaussian of each row `[N, ...]`: its shape, left and right scale, `[N]` each.
 
     The density falls as exp(-(|x| / scale)^shape) on either side: the AGGD of the paper. Fitted by matching
-    moments (Lasmar, Stitou and Berthoumieu 2009), with a shape from 0.2 to 10 in steps of 0.001. Not a number
-    where a row has no negative or no positive sample.
+    moments (Lasmar, Stitou and Berthoumieu 2009), with a shape from 0.2 to 10 in steps of 0.001. NaN where a
+    row has no negative or no positive sample.
     """
     rows = samples.reshape(len(samples), -1)
     with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 is what tells a flat row
@@ -223,7 +223,7 @@ def _root_mean_square(rows: Floats, where: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _shape_of(ratio: Floats) -> Floats:
-    """Tabulated shape whose ratio of moments is nearest; not a number for such a ratio."""
+    """Tabulated shape whose ratio of moments is nearest; NaN for a ratio that is NaN."""
     shapes, ratios = _ratio_table()  # (both ascend)
     above = np.searchsorted(ratios, ratio).clip(1, len(ratios) - 1)
     nearest = np.where(ratio - ratios[above - 1] <= ratios[above] - ratio, above - 1, above)

@@ -76,12 +76,12 @@ class Difference:
 def paired_difference(
     differences: Mapping[str, Sequence[float]], scatter: Mapping[str, Scatter] | None = None
 ) -> Difference | None:
-    """Mean over images of the mean over seeds, from differences by image, a figure a seed.
+    """Mean over images of the mean over seeds, from differences by image, one for each seed.
 
     The interval is Student's, at `CONFIDENCE`, for a sum of means with unequal variances (Welch 1947,
-    Satterthwaite 1946). An image with a single seed tells nothing of the scatter: there, `scatter` serves, of
-    single figures of other experiments on the same image; a difference of two figures has its variance twice.
-    If there is none, there are no bounds. None without any difference.
+    Satterthwaite 1946). An image with a single seed says nothing about the scatter. There, `scatter` is used:
+    that of single figures of other experiments on the same image, whose variance a difference of two figures
+    has twice. Where that is missing, too, there are no bounds. Returns None where there is no difference.
     """
     by_image = {image: group for image, group in differences.items() if group}
     if not by_image:

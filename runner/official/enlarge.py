@@ -1,4 +1,4 @@
-"""Enlarge a picture by levels that were trained elsewhere: a file, not a record."""
+"""Enlarge a picture by levels that were trained elsewhere; writes a picture file, and no record."""
 
 from __future__ import annotations
 
@@ -49,5 +49,8 @@ def enlarge_trained(
 
 
 def _was_trained_on(trained: TrainedFolder, picture: Path) -> bool:
-    """The public implementation knows no colour profiles; but it may have been given what a program made."""
+    """Whether the folder was trained on this picture, read without its colour profile or with it.
+
+    The public implementation ignores profiles, but may have been given a picture that a program converted.
+    """
     return any(trained.was_trained_on(read_picture(picture, heed_profile=heed)) for heed in (False, True))

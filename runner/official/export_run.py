@@ -22,7 +22,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, for the one who asked."""
+    """What was written: the run, and the number of its levels."""
 
     run: Run
     levels: int

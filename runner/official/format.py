@@ -108,8 +108,8 @@ def _write_files(pyramid: Pyramid, folder: Path) -> None:
 
 
 def _check_is_there(path: Path) -> None:
-    """Tell a folder that is none from one that lacks a part."""
-    with suppress(OSError):  # what is wrong then is told by who reads it
+    """Refuse what is no trained folder, with other advice than for one that only lacks a part."""
+    with suppress(OSError):  # (whoever reads the file reports what is wrong then)
         if not path.exists():
             raise refusal(path, "is missing", right="name a trained folder of the published SinGAN")
 

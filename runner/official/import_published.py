@@ -1,4 +1,4 @@
-"""Import every trained folder of the author's that the study names, each as the run that it is."""
+"""Import every trained folder of the author's that the study names, each as the run it belongs to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def import_published(
     progress: Progress,
     tell: Callable[[str], None],
 ) -> ImportedFolders:
-    """Import what a clone of the author's repository at `root` holds; `tell` hears of every folder.
+    """Import what a clone of the author's repository at `root` holds; `tell` is called for every folder.
 
     A folder that is missing or refused does not keep the others out. Raises `UserError` when the study names
     no folders, or none of them is there.

@@ -43,7 +43,7 @@ class ImportRequest:
     wanted: Wanted = field(default_factory=Wanted)
     factor: float | None = None
     seed: int | None = None
-    """Of the super-resolution's noise; nobody here knows that of the training."""
+    """Seed of the super-resolution's noise; that of the training is unknown."""
 
     @cached_property
     def loaded_study(self) -> Study:
@@ -52,7 +52,7 @@ class ImportRequest:
 
     @property
     def way(self) -> Experiment:
-        """How the folder was trained, says the user."""
+        """The experiment that the folder was trained as, by the user's word."""
         experiment = choose(self.loaded_study.experiment, self.experiment, "--experiment")
         if experiment.super_resolution.as_settings is not None:
             raise UserError(
@@ -64,7 +64,7 @@ class ImportRequest:
 
     @property
     def profile(self) -> Profile:
-        """How faithfully, says the user."""
+        """The profile that the folder was trained in, by the user's word."""
         return choose_profile(self.loaded_study, self.profile_name)
 
     @property
@@ -73,7 +73,7 @@ class ImportRequest:
         return checked_factor(self.loaded_study.study.factors[0] if self.factor is None else self.factor)
 
     def run(self, trained: TrainedFolder, image: LoadedImage) -> Run:
-        """What becomes of the folder: a run whose levels need no training."""
+        """The run that the folder becomes; its levels need no training."""
         about = self.loaded_study.study
         factor = self.chosen_factor
         seed = about.seeds[0] if self.seed is None else self.seed
@@ -82,7 +82,7 @@ class ImportRequest:
         return Run(self.way, image.id, image.digest, seed, factor, keys, draws)
 
     def command(self, run: Run, image: LoadedImage) -> str:
-        """The command that does it again."""
+        """The command that repeats the import."""
         parts = [
             f"singan import-official FOLDER --experiment {run.experiment.id} --profile {self.profile_name}",
             f"--{'name' if image.is_own else 'image'} {image.id}",
@@ -95,7 +95,7 @@ class ImportRequest:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import, for the one who asked."""
+    """The result of an import."""
 
     trained: TrainedFolder
     image: LoadedImage
@@ -113,7 +113,7 @@ def import_official(
 ) -> Imported:
     """Import a trained folder of the public implementation; doing it again changes nothing.
 
-    `say` hears which image its picture was taken for, and what of the folder had to be left out. Raises
+    `say` is told which image its picture was taken for, and what of the folder had to be left out. Raises
     `UserError` before anything is written, unless writing itself fails.
     """
     way, profile = request.way, request.profile
@@ -136,7 +136,7 @@ def import_official(
 
 
 def _check_width(trained: TrainedFolder, profile: Profile) -> None:
-    """A record says which profile a run is of; the width is what can be checked of that."""
+    """Refuse a folder of another width than its profile's; nothing else of the profile can be checked."""
     if trained.base_width != profile.base_width:
         raise UserError(
             f'is {trained.base_width} channels wide at level 0, and profile "{profile.id}" is '
@@ -160,16 +160,16 @@ class _Importing:
 
     @cached_property
     def levels(self) -> tuple[FolderLevel, ...]:
-        """As the store keeps them."""
+        """The levels as the store keeps them."""
         return self.trained.levels_on(self.image)
 
     def fill_store(self) -> None:
-        """Get levels and pictures into the store, whatever of them is missing."""
+        """Get those levels and pictures into the store that it does not have."""
         first, *others = self.run.draws
         missing = [task for task in self.run.draws if not self._has_output(task)]
         self.progress.begin(float(len(missing)))
         Resources(self.device).settle()  # as `run` does, whose pictures these stand beside
-        # Made before anything is written: the weights of strangers may come to nothing.
+        # Made before anything is written, because strangers' weights may not work.
         shown = None if self._has_output(first) else self._super_resolve(first)
         self.store.prepare()
         with self.store.lock(first.last_level_key):

@@ -37,8 +37,8 @@ def match_image(
 ) -> LoadedImage:
     """The image of the study that the folder was trained on; a picture of the user's own when there is none.
 
-    The published code truncates the picture it keeps, so an image is known by nearly equal pixels too; `say`
-    hears which it was taken for. Images of the study that cannot be had here are passed over.
+    The published code truncates the picture it keeps, so an image is recognised by nearly equal pixels, too;
+    `say` is told which it was taken for. Images of the study that cannot be had here are passed over.
 
     Raises `UserError` when it is another image than the one wanted, may be either of two, or has an id that
     belongs to another picture.
@@ -118,7 +118,7 @@ def _if_it_is(trained: TrainedFolder, image: Image, stand_ins: StandIns) -> Load
 
 
 def _nearly(trained: TrainedFolder, image: Image, stand_ins: StandIns) -> LoadedImage | None:
-    """Likewise, but for what the published code's truncation takes from its pixels."""
+    """The image, or else what may stand in for it, if these are its pixels but for truncation."""
     near = (one for one in _candidates(image, stand_ins) if trained.distance_below(one.pixels) is not None)
     return next(near, None)
 
@@ -140,7 +140,7 @@ def _tell_near(trained: TrainedFolder, known: LoadedImage, say: Callable[[str], 
 
 
 def _silent(line: str) -> None:
-    """A stand-in is announced once it is chosen, not when it is looked at."""
+    """Say nothing: a stand-in is announced when it is chosen, not when it is looked at."""
 
 
 def _own(trained: TrainedFolder, study: Study, results: Results, name: str | None) -> LoadedImage:

@@ -24,10 +24,10 @@ _LARGEST_FILE_bytes = 64 * 2**20
 """Enough for the real images of a 1500 px picture; the published code stops at 250 px."""
 
 _MOST_OPCODES = 5000
-"""Of one pickle; a network's has 1100. Each may nest once more, and Python's stack is not endless."""
+"""Most opcodes of a pickle; a network's has 1100. Each may nest deeper, and Python's stack is limited."""
 
 _OLD_FORMAT_PICKLES = 5
-"""Files from before torch 1.6 are no zip: magic number, version, system, the object, and storage keys."""
+"""Pickles in a file of torch < 1.6, which is no zip: magic number, version, system, object, storage keys."""
 
 _TENSOR_NAMES = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_tensor(_v2)?|torch(\.cuda)? [A-Za-z0-9]+Storage"
@@ -104,7 +104,7 @@ def checked(
 
 
 def is_integer(tensor: Tensor) -> bool:
-    """Whether a tensor holds whole numbers; truth values are none."""
+    """Whether a tensor holds whole numbers; booleans do not count."""
     kind = tensor.dtype
     return not (kind.is_floating_point or kind.is_complex or tensor.is_quantized or kind == torch.bool)
 

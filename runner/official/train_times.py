@@ -17,9 +17,9 @@ _MOST_BYTES = 10_000
 
 
 def read_minutes(folder: Path, levels: int, say: Callable[[str], None]) -> tuple[float, ...] | None:
-    """Minutes of each of so many levels, coarsest first; None where they are not told.
+    """Training minutes of each of `levels` levels, coarsest first; None where they are not known.
 
-    A file that does not tell each level once is left out, and so are several files; `say` hears of it.
+    A file that does not name each level once is left out, and so are several files; `say` is told so.
     """
     try:
         files = sorted(folder.glob(_FILES))

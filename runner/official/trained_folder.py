@@ -26,12 +26,12 @@ from singan.resize import resize, size_of, truncate_to_8_bit
 from singan.superres import StepObserver
 
 FOLDER_VERSION = 1
-"""Raised when the same folder comes to mean other levels, so that old ones are not taken for new."""
+"""Increased when the same folder comes to mean other levels, so that old ones are not taken for new."""
 
 _CPU = torch.device("cpu")
 
 _MOST_TRUNCATED = 2
-"""Grey levels that two truncations take from a value at most."""
+"""Most grey levels that two truncations take from a value."""
 
 _SETTINGS_FOLDER = "scale_factor="
 """How the public implementation's folders begin: `TrainedModels/cows/scale_factor=0.793701,alpha=10`."""
@@ -39,7 +39,7 @@ _SETTINGS_FOLDER = "scale_factor="
 
 @dataclass(frozen=True)
 class FolderLevel:
-    """A level as the store keeps it; `weights` is the file."""
+    """A level as the store keeps it; `weights` are the bytes of its file."""
 
     key: str
     fields: Fields
@@ -58,7 +58,7 @@ class TrainedFolder:
 
     @property
     def name(self) -> str:
-        """What the folder is called, without where it lies, and with nothing a page could not show.
+        """The folder's name, without its path, and with `?` for what a page could not show.
 
         The public implementation puts a folder of settings into one that is called after the picture, which
         tells more.
@@ -133,7 +133,7 @@ class TrainedFolder:
     ) -> Enlarged:
         """Super-resolve the picture with the last level, as a run of that factor, seed and draw does.
 
-        Raises `UserError` when the device cannot, or the numbers run away.
+        Raises `UserError` when the device cannot, or the result is not finite.
         """
         top = load_level(dump_level(self.pyramid.levels[-1]), device)
         try:
@@ -174,5 +174,5 @@ def _to_8_bit(image: Tensor) -> Pixels:
 
 
 def _printable(name: str) -> str:
-    """A file name as text: whatever is no character, or hides or turns others, becomes `?`."""
+    """A file name as at most 100 printable characters; whatever hides or turns others becomes `?`, too."""
     return "".join(character if character.isprintable() else "?" for character in name)[:100] or "?"

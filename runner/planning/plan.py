@@ -21,10 +21,10 @@ from singan.stopping import StopRule
 from singan.switches import LevelFeed
 
 KEY_VERSION = 1
-"""Raised when the same settings come to mean another result, so that old work is not taken for new."""
+"""Increased when the same settings come to mean another result, so that old work is not taken for new."""
 
 _LATER = frozenset({"real_steps", "window", "gain", "anneal"})
-"""Settings younger than the first keys: digested only where they are set, so that older keys stay."""
+"""Settings that came after the first keys: digested only where they are set, so that older keys stay."""
 
 Fields = Mapping[str, object]
 """What a key digests, flat and JSON-ready: `{"level": 3, "adversarial": "rand", ...}`."""
@@ -53,8 +53,8 @@ class LevelTraining:
 
     @property
     def cost(self) -> float:
-        """Expected work, in multiply-accumulates; `per_epoch` forwards' worth of passes, and overhead."""
-        per_epoch = 63  # 3 D steps of 13 forwards' worth each, 3 G steps of 8
+        """Expected work in multiply-accumulates: of each epoch, `per_epoch` forward passes and overhead."""
+        per_epoch = 63  # 3 D steps cost as much as 13 forward passes each, 3 G steps as 8
         forward = _forward_macs(self.size, self.settings.width_at(self.level))
         return self.settings.epochs * (per_epoch * forward + _EPOCH_OVERHEAD_macs)
 
@@ -68,13 +68,13 @@ class SuperResolution:
     factor: float
     seed: int
     draw: int
-    """Which drawing of the noise: 0 is the picture that is shown, others tell how much is chance."""
+    """Which drawing of the noise: 0 is the picture that is shown, others show how much is chance."""
     cost: float
     """Expected work, in the unit of `LevelTraining.cost`."""
     regional: Regional | None = None
     """How several levels' generators are mixed; None where it is the last level's alone."""
     lower_keys: tuple[str, ...] = ()
-    """Of the levels below the last that take part, coarsest first."""
+    """Keys of the levels below the last that take part, coarsest first."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Run:
     factor: float
     levels: tuple[str, ...]
     draws: tuple[SuperResolution, ...]
-    """The picture, at least once: equal weights, fresh noise."""
+    """Its pictures, at least one: of equal weights, each with fresh noise."""
 
     @property
     def output(self) -> SuperResolution:
@@ -113,7 +113,7 @@ class Plan:
         return sum(len(run.levels) for run in self.runs)
 
     def label(self, run: Run) -> str:
-        """A run as people are told of it: factor and seed only where there are several."""
+        """Name of a run for people, with factor and seed only where the plan has several."""
         told = [f"x{factor_text(run.factor)}"] if len({other.factor for other in self.runs}) > 1 else []
         told += [f"seed {run.seed}"] if len({other.seed for other in self.runs}) > 1 else []
         return ", ".join((str(run), *told))
@@ -217,7 +217,7 @@ def super_resolution(
     cost: float = 0.0,
     regional: Regional | None = None,
 ) -> SuperResolution:
-    """The task of enlarging with the last level of that key, which decides all levels below it."""
+    """The task of enlarging with the last level of this key, which stands for all levels below it."""
     fields = {"version": KEY_VERSION, "top": last_level_key, "factor": factor, "seed": seed}
     if draw:
         fields["draw"] = draw
@@ -231,22 +231,22 @@ _EPOCH_OVERHEAD_macs = 1e10
 
 
 def _forward_macs(size: Size, width: int) -> float:
-    """One pass through a generator: five 3x3 convolutions, and memory traffic, which shows when narrow."""
+    """Cost of a generator's forward pass: five 3x3 convolutions, and memory traffic, felt if it is narrow."""
     return size.height * size.width * (9 * (3 * width * width + 6 * width) + 300 * width)
 
 
 def note_name(plan: Plan, run: Run) -> str:
-    """Where the store keeps what a run last was."""
+    """Name of the store's note of what a run last was."""
     return f"{plan.profile.id}/{run.experiment.id}/{run.image}-x{factor_text(run.factor)}-seed{run.seed}"
 
 
 def imported_note_name(plan: Plan, run: Run) -> str:
-    """How the names of notes begin that tell of imports for this run."""
+    """Beginning of the names of the store's notes about imports for a run."""
     return f"{note_name(plan, run)}-imported-"
 
 
 def why_changed(old: Fields, new: Fields) -> str:
-    """What makes a training another one, in words: `adversarial: "rand" -> "real_train"`."""
+    """What makes two trainings different, in words: `changed: adversarial "rand" -> "real_train"`."""
     names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
     own = [name for name in names if name != "below"]
     if own:

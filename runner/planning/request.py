@@ -33,7 +33,7 @@ class Request:
     seeds: tuple[int, ...] = ()
     draws: int | None = None
     say: Callable[[str], None] = tell
-    """Told of every picture another stands in for."""
+    """Called for every picture that a stand-in is used for."""
 
     @cached_property
     def loaded_study(self) -> Study:

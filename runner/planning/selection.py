@@ -26,14 +26,14 @@ class Selection:
 
 
 def choose(options: Mapping[str, Thing], name: str, option: str) -> Thing:
-    """The thing of that id; raises `UserError` naming the option and the nearest id."""
+    """The thing of this id; raises `UserError` naming the option and the nearest id."""
     if name not in options:
         raise UserError(f'there is no "{name}"', where=option, right=nearest(name, options))
     return options[name]
 
 
 def choose_profile(study: Study, name: str) -> Profile:
-    """The profile of that id."""
+    """The profile of this id; raises `UserError`."""
     return choose(study.profile, name, "--profile")
 
 

@@ -33,7 +33,7 @@ class _Quiet(SimpleHTTPRequestHandler):
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **_TYPES}  # noqa: RUF012  (as the base has it)
 
     def send_head(self) -> BytesIO | BinaryIO | None:
-        """An address that can be no file's name, as one with a zero byte, is not found like any other."""
+        """Answer "not found" to an address that can be no file's name, too, such as one with a zero byte."""
         try:
             return super().send_head()
         except ValueError:
@@ -41,12 +41,12 @@ class _Quiet(SimpleHTTPRequestHandler):
             return None
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it so)
-        """A preview needs no log."""
+        """Log nothing: a preview needs no log."""
 
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  (as the base has it)
-        """A browser that goes away in the middle of a page is nothing to tell of; the rest takes a line."""
+        """Report an error in one line, but not that a browser went away in the middle of a page."""
         error = sys.exception()
         if not isinstance(error, ConnectionError | TimeoutError):
             sys.stderr.write(f"a request could not be answered: {error!r}\n")

@@ -1,4 +1,4 @@
-"""results/ -> site/: gather, write files, swap in. The same input gives the same bytes."""
+"""results/ -> site/: gather, render, write the files. The same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from singan.errors import UserError
 
 @dataclass(frozen=True)
 class SiteReport:
-    """What was built, for the one who asked."""
+    """What was built."""
 
     out: Path
     profiles: tuple[str, ...]
-    """Those that are shown; the site begins with the first."""
+    """The profiles that are shown; the site begins with the first."""
     pages: int
     done: int
     failed: int
@@ -41,13 +41,13 @@ class SiteReport:
     faulty_pictures: int
     """Pictures that the record names and that are missing, or not what it says."""
     notes: tuple[str, ...]
-    """What the record lacks, or has that is not shown as the study no longer has it."""
+    """What the record lacks, and what it has that is not shown because the study no longer has it."""
 
 
 def build_site(
     study: Study, results_root: Path, out: Path, first: str | None = None, address: str | None = None
 ) -> SiteReport:
-    """Render the record of every profile into the folder `out`, which begins with `first`.
+    """Render the record of every profile into the folder `out`; the site begins with profile `first`.
 
     That is the most faithful profile by default; the pages of the others lie below it, in `profiles/`.
 
@@ -73,7 +73,7 @@ def build_site(
 
 
 def _notes(profiles: Sequence[SiteData]) -> Iterator[str]:
-    """What is to be said of each profile; with its name where it is not the only one."""
+    """The notes on all profiles, each with the profile's name where there are several."""
     for data in profiles:
         name = "" if len(profiles) == 1 else harmless(f"{data.folder}: ")
         yield from (f"{name}{note}" for note in data.notes)

@@ -1,4 +1,4 @@
-"""Switches, durations and numbers as a reader wants them."""
+"""Words for switches, durations and numbers on the pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from singan.settings import PUBLISHED_EPOCHS, TrainingSettings
 from singan.stopping import DONT_TRAIN_EPOCHS
 
 UNKNOWN = "\N{EN DASH}"
-"""Stands where there is no number."""
+"""Shown in place of a number that is not known."""
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -51,7 +51,7 @@ _SWITCHES = {
         for which in ("adversarial", "reconstruction")
     },
 }
-"""By switch and value that the original does not have: in brief, and as the end of a sentence."""
+"""How each value that the original does not have is described: in brief, and as the end of a sentence."""
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,16 @@ from runner.store.provenance import Provenance
 from runner.store.store import DamagedError, Store
 
 METRICS_VERSION = 1
-"""Raised when a measure changes its meaning, so that pictures are measured again."""
+"""Increased when a measure changes its meaning, so that pictures are measured again."""
 
 METRICS = "metrics.json"
 
 Values = Mapping[str, float | None]
-"""By the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
+"""Measured values by the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
 
 
 class Measured(NamedTuple):
-    """Metrics of the picture shown, and of those with other noise."""
+    """Metrics of the picture shown, and of the pictures with other noise."""
 
     metrics: Values
     draws: tuple[Draw, ...]
@@ -46,14 +46,14 @@ class Measuring:
 
     @cached_property
     def niqe_model(self) -> NiqeModel | None:
-        """What natural pictures look like; None when it cannot be downloaded, and NIQE with it."""
+        """The model of natural pictures that NIQE needs; None when it cannot be downloaded."""
         try:
             return load_model(fetch(NIQE_PARAMETERS))
         except NotAvailableError:
             return None
 
     def output(self, run: Run, image: LoadedImage) -> Measured:
-        """Metrics of a run's super-resolved picture, and of the same with other noise."""
+        """Metrics of a run's super-resolved picture, and of those with other noise."""
         shown, *others = (self.measure(task, image) for task in run.draws)
         return Measured(
             shown,
@@ -146,5 +146,5 @@ def _truth(image: LoadedImage, factor: float) -> Pixels | None:
 
 
 def _of_output(task: SuperResolution) -> dict[str, str]:
-    """What names a super-resolved picture among all that is measured."""
+    """Fields that tell a super-resolved picture from everything else that is measured."""
     return {"output": task.key, "top": task.last_level_key}

@@ -22,19 +22,19 @@ from singan.geometry import Size, factor_text, sr_output_size
 
 @dataclass(frozen=True)
 class Source:
-    """A published picture: what it shows, and where it is to be had."""
+    """A published picture: what it shows, and where it can be had."""
 
     experiment: str
     image: str
     file: str
-    """Its place in the cache, which is laid out as the author's site."""
+    """Path in the cache, which is laid out like the author's site."""
     url: str
     sha256: str
 
 
 @dataclass(frozen=True)
 class MeasuredPictures:
-    """How many pictures the study names, how many of them could not be measured, and where the rest is."""
+    """How many pictures the study names, how many could not be measured, and where figures are recorded."""
 
     named: int
     failed: int
@@ -48,10 +48,10 @@ def measure_published(
     provenance: Callable[[], Provenance],
     tell: Callable[[str], None],
 ) -> MeasuredPictures:
-    """Measure every published picture that the study names; `tell` hears of every one.
+    """Measure every published picture that the study names; `tell` is called for each.
 
-    Of a picture that cannot be had or is no enlargement of its image, the figures of an earlier time stay if
-    it is the same picture. Raises `UserError` when the study names none, or nothing can be written.
+    Where a picture cannot be had or is no enlargement of its image, earlier figures of the same picture stay.
+    Raises `UserError` when the study names none, or nothing can be written.
     """
     sources = list(published_pictures(study))
     if not sources:

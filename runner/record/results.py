@@ -33,15 +33,15 @@ from runner.record.schema import (
 from singan.errors import UserError
 
 _PROFILE = "profile"
-"""The record that comes first."""
+"""Name of the record that is written first."""
 
 _PUBLISHED = "published.json"
 
 _COPY = re.compile(r"[\s()~]|sync-conflict")
-"""In names that file managers and synchronised folders give to copies; no record is named so."""
+"""Found in names that file managers and synchronised folders give to copies; no record is named so."""
 
 Pictures = Mapping[str, Callable[[], bytes]]
-"""Pictures of a record: file names, and how to encode each if need be."""
+"""Pictures of a record: by file name, how to encode each if it has to be written."""
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -64,8 +64,8 @@ class Results:
     def write(self, name: str, record: Record, pictures: Pictures | None = None) -> None:
         """Write `<name>.json` after the pictures it names; the same record gives the same bytes.
 
-        Raises `UserError` where there is no profile, which comes first: the folder was taken away meanwhile;
-        and where the record that is there is of a newer version, which must not be lost.
+        Raises `UserError` where the profile's record, which is written first, is missing, because the folder
+        was taken away; and where the record that is there has a newer version, and must not be lost.
 
         A record that is already there word for word was written from the same work: its pictures are then not
         encoded again.
@@ -98,7 +98,7 @@ class Results:
                 _refuse_newer(path)
 
     def copies(self) -> list[str]:
-        """Names of files that by their names are somebody's copies of records, and therefore not read."""
+        """Files whose names show that they are somebody's copies of records; they are not read."""
         names = (path.relative_to(self.folder) for path in sorted(self.folder.rglob("*.json")))
         return [name.as_posix() for name in names if not _is_hidden(name) and _COPY.search(name.as_posix())]
 
@@ -122,7 +122,7 @@ def read_published(root: Path) -> PublishedRecord:
 
 
 def write_published(root: Path, record: PublishedRecord) -> Path:
-    """Write it beside the profiles; returns where. Raises `UserError` where one of a newer version is."""
+    """Write it beside the profiles; returns its path. Raises `UserError` where one of a newer version is."""
     path = root / _PUBLISHED
     _refuse_newer(path)
     write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
@@ -135,7 +135,7 @@ def run_name(experiment: str, image: str, factor: float, seed: int) -> str:
 
 
 def profiles_in(root: Path) -> list[str]:
-    """Profiles with a record in a results folder, by name; copies of such folders are none."""
+    """Names of profiles with a record in a results folder, sorted; copies of such folders do not count."""
     return sorted(path.parent.name for path in root.glob("*/profile.json") if _is_record(path, root))
 
 
@@ -144,7 +144,7 @@ def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[Re
 
 
 def _is_record(path: Path, folder: Path) -> bool:
-    """Whether a file was written here, by its name: what macOS puts beside files (`._x.json`) was not."""
+    """Whether a file has a name that this program gives, and not one such as macOS gives (`._x.json`)."""
     name = path.relative_to(folder)
     return not _is_hidden(name) and not _COPY.search(name.as_posix())
 
@@ -154,7 +154,7 @@ def _is_hidden(name: Path) -> bool:
 
 
 def _refuse_newer(path: Path) -> None:
-    """Refuse a record that a later version of this program wrote; what is no record at all is not meant."""
+    """Refuse a record that a later version of this program wrote; a file that is no record at all passes."""
     try:
         whole = json.loads(_text(path))
     except (OSError, ValueError, RecursionError):

@@ -16,7 +16,7 @@ from runner.store.provenance import Provenance
 from singan.geometry import factor_text
 
 RECORD_VERSION = 1
-"""Raised when a field changes its meaning; a reader refuses what it does not know."""
+"""Increased when a field changes its meaning; a reader refuses what it does not know."""
 
 
 class Record(BaseModel):
@@ -26,10 +26,10 @@ class Record(BaseModel):
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$", max_length=64)]
-"""An id of which pages make a file name: nothing in it leads to another folder."""
+"""An id that becomes a file name of a page: nothing in it leads to another folder."""
 
 Metrics = Mapping[str, float | None]
-"""By the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
+"""Measured values by the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
 
 
 class Picture(Record):
@@ -66,13 +66,13 @@ class ImageRecord(Record):
     is_own: bool = False
     """Whether it is the user's own picture, not one of the study."""
     crop: tuple[Count, Count, Count, Count] | None = None
-    """Left, top, right, bottom of it in the study's file, pixels, where that is known."""
+    """Left, top, right, bottom of the image in the study's file, pixels, where that is known."""
     enlarged: Mapping[str, Mapping[Literal["nearest", "bicubic"], Picture]]
-    """By factor, as in the file names: `x8`."""
+    """Enlarged inputs by factor, named as in file names (`x8`), and filter."""
     baselines: Mapping[str, Mapping[str, Metrics]] = {}
-    """By factor and filter: metrics of plain enlargements."""
+    """Metrics of plain enlargements, by factor and filter."""
     ground_truth: Mapping[str, Picture] = {}
-    """By factor. Only pictures that may be published: stand-ins."""
+    """Ground truth by factor, only where it may be published: that of stand-ins."""
 
 
 class Snapshots(Record):
@@ -103,9 +103,9 @@ class LevelRecord(Record):
     epochs_done: Count
     stopped_early: bool
     seconds: Seconds
-    """On the wall."""
+    """Wall time."""
     processor_seconds: Seconds | None = None
-    """Of all threads of the process; records before version 0.2 lack it."""
+    """Processor time of all threads of the process; records before version 0.2 lack it."""
     noise_amplitude: float
     loss_epochs: tuple[Count, ...]
     losses: Mapping[str, tuple[float, ...]]
@@ -114,12 +114,12 @@ class LevelRecord(Record):
 
 
 class Draw(Record):
-    """The same weights with other noise: measured, not shown."""
+    """A picture of the same weights with other noise: measured, not shown."""
 
     draw: int
     metrics: Metrics
     psnr: float
-    """How like the picture shown it is, dB."""
+    """PSNR between it and the picture shown, dB."""
 
 
 class Output(Record):
@@ -140,12 +140,12 @@ class RunRecord(Record):
     image: str
     seed: int
     factor: str
-    """As in file names: `x8`."""
+    """The factor as in file names: `x8`."""
     status: Literal["done", "failed"]
     reason: str | None = None
     """Why it failed."""
     pixels_sha256: str
-    """The picture it was trained on: an image may since have been replaced, by a stand-in say."""
+    """Digest of the picture it was trained on: an image may since have been replaced, by a stand-in, say."""
     settings: Mapping[str, str]
     """Switches and stop rule it was run with, in words of the study file."""
     levels: tuple[str, ...]
@@ -154,11 +154,11 @@ class RunRecord(Record):
     published_minutes: tuple[Minutes, ...] | None = None
     """Training time of each level as the folder's own file tells it, minutes; imported runs may have them."""
     imported_from: str | None = None
-    """Folder it was imported from, by its name: it was trained elsewhere, and nothing is known of its levels.
-    Experiment, settings and profile are then what the one who imported it says; the seed is that of the noise
-    of super-resolution."""
+    """Name of the folder it was imported from: it was trained elsewhere, and nothing is known of its levels.
+    Experiment, settings and profile are then the importer's word; the seed is that of the super-resolution's
+    noise."""
     command: str
-    """Reproduces it."""
+    """The command that reproduces it."""
 
 
 class PublishedPicture(Record):
@@ -170,7 +170,7 @@ class PublishedPicture(Record):
     url: str
     sha256: str
     pixels_sha256: str
-    """The picture of the study that it was measured against."""
+    """Digest of the study's picture that it was measured against."""
     metrics: Metrics
 
 

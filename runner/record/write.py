@@ -41,7 +41,7 @@ MAX_LOSS_POINTS = 200
 
 
 def record_profile(results: Results, profile: Profile) -> None:
-    """Record the profile's settings, before any work. Raises `UserError` if a record is a newer one."""
+    """Record the profile's settings, before any work. Raises `UserError` if a record has a newer version."""
     results.refuse_newer()
     results.write("profile", ProfileRecord(**profile.model_dump()))
 
@@ -49,7 +49,7 @@ def record_profile(results: Results, profile: Profile) -> None:
 def record_image(
     results: Results, image: LoadedImage, factor: float, baselines: Mapping[str, Metrics]
 ) -> None:
-    """Record an image with its enlarged inputs and their metrics; those of other factors stay."""
+    """Record an image with its enlarged inputs and their metrics by `factor`; those of other factors stay."""
     height, width = sr_output_size(image.size, factor)
     small = PIL.Image.fromarray(image.pixels)
     name = factor_name(factor)
@@ -115,8 +115,8 @@ def record_imported(
     command: str,
     measured: Measured,
 ) -> None:
-    """Record what levels that were trained elsewhere make of the picture; of the levels nothing is known,
-    but perhaps how many minutes each took.
+    """Record the picture that levels trained elsewhere give. Of the levels themselves, only the `minutes` are
+    recorded that each took, where they are known.
     """
     record = _run_record(run, (), command).model_copy(
         update={"imported_from": folder, "published_minutes": minutes}
@@ -125,7 +125,7 @@ def record_imported(
 
 
 def imported_name(run: Run) -> str:
-    """Where the record of an imported run lies: beside those of runs trained here, and of other folders."""
+    """Name of an imported run's record, which lies beside those of runs trained here and of other folders."""
     name = run_name(run.experiment.id, run.image, run.factor, run.seed)
     return f"{name}-imported-{run.output.last_level_key[:8]}"
 
@@ -147,7 +147,7 @@ def _write_with_output(
 
 
 def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
-    """Record a failed run with its reason and the levels it got done."""
+    """Record a failed run with its reason and the levels that were finished."""
     finished = []
     for key in run.levels:
         entry = store.find("levels", key)
@@ -230,7 +230,7 @@ def _significant(value: float) -> float:
 
 
 def _entry(store: Store, kind: Kind, key: str) -> Entry:
-    """An entry there was a moment ago; raises `DamagedError` if it is gone, so that it is made again."""
+    """An entry that was there a moment ago; raises `DamagedError` if it is gone, so that it is made again."""
     entry = store.find(kind, key)
     if entry is None:
         raise DamagedError(store.root / kind / key, "is no longer whole")

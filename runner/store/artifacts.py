@@ -1,4 +1,4 @@
-"""What entries of the store hold, written and read back: trained levels and pictures, with facts."""
+"""Trained levels and pictures as entries of the store: how they are written and read back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from singan.errors import UserError
 
 
 class _Facts(BaseModel):
-    """What a program found while it made an entry: not decided by the key, and told in the record."""
+    """What was found while an entry was made. The key does not decide it, and the record shows it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,9 +25,9 @@ class LevelFacts(_Facts):
     """How the training of a level went."""
 
     seconds: Seconds
-    """On the wall; of all processes that had a part in it."""
+    """Wall time, over all processes that had a part in the training."""
     processor_seconds: Seconds | None = None
-    """Of all threads; None where it is not known of some of the epochs."""
+    """Processor time of all threads; None where that of some epochs is unknown."""
     stopped_early: bool
     noise_amplitude: float
     """sigma_n (algorithm.md 4)."""

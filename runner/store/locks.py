@@ -1,4 +1,4 @@
-"""Locks of keys, so that of several processes on one store one works on each.
+"""Locks of keys, so that no two processes on one store work on the same key.
 
 <locks>/<key>.lock    held while a key is worked on
 <locks>/<key>.holder  says by whom
@@ -23,7 +23,7 @@ _MOMENT_s = 0.5
 """How long to wait for a lock before looking whether there is still reason to."""
 
 WhileWaiting = Callable[[str], None]
-"""Called with who holds what is waited for."""
+"""Called with who holds the key that is waited for."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Locks:
         self._folder = folder
 
     def take(self, key: str, patience_s: float = 0.0) -> HeldKey | None:
-        """Hold a key from now on; None if another process still does after that time."""
+        """Hold a key from now on; None if another process still holds it after `patience_s`."""
         path = self._folder / f"{key}.lock"
         lock = FileLock(path)
         try:
@@ -62,7 +62,7 @@ class Locks:
 
     @contextmanager
     def held(self, key: str, while_waiting: WhileWaiting | None = None) -> Iterator[None]:
-        """Hold a key in here; `while_waiting` is called again and again until that is possible."""
+        """Context that holds a key; `while_waiting` is called again and again until that is possible."""
         while (held := self.take(key, _MOMENT_s)) is None:
             if while_waiting is not None:
                 while_waiting(self.holder_of(key))
@@ -100,7 +100,7 @@ class Locks:
 
 
 def _acquired(lock: FileLock, patience_s: float) -> bool:
-    """Get a lock in that time, or not; raises `OSError` where it cannot be had at all."""
+    """Whether the lock was got within `patience_s`; raises `OSError` where it cannot be had at all."""
     try:
         lock.acquire(timeout=patience_s)
     except Timeout:

@@ -1,4 +1,4 @@
-"""Looking after a store: is it whole, how large is it, and what in it is rubbish."""
+"""Maintenance of a store: whether it is whole, how large it is, and what in it can be removed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Verified:
 
 
 def verify(store: Store) -> Verified:
-    """Read everything and compare it with its checksum, changing nothing. `UserError` without a store."""
+    """Compare every file with its checksum, changing nothing. Raises `UserError` where there is no store."""
     _refuse_no_store(store)
     whole, damaged, incomplete = 0, [], []
     for kind, folder in _entries(store):
@@ -53,7 +53,7 @@ def verify(store: Store) -> Verified:
 
 
 def disk_use(store: Store) -> dict[str, int]:
-    """Bytes by part of the store, largest first. Raises `UserError` where no store is."""
+    """Bytes by part of the store, largest first. Raises `UserError` where there is no store."""
     _refuse_no_store(store)
     parts = [path for path in store.root.iterdir() if path.is_dir()]
     sizes = {path.name: size_of(path) for path in parts}
@@ -67,10 +67,10 @@ def size_of(path: Path) -> int:
 
 
 def rubbish(store: Store, *, unused: bool = False) -> list[Path]:
-    """What can go: entries set aside, what killed writes left, trainings in progress that are finished.
+    """What can go: entries set aside, what killed writes left, kept trainings of levels that are finished.
 
-    With `unused` also finished work no run of the study last needed, so every level of one's own pictures.
-    Raises `UserError` where no store is.
+    With `unused` also finished work that no run needed when it last ran, so all of `singan super-resolve`.
+    Raises `UserError` where there is no store.
     """
     _refuse_no_store(store)
     found = [*_files(store.root / "damaged"), *_torn_writes(store)]
@@ -94,7 +94,7 @@ def remove(paths: list[Path]) -> None:
 
 
 def _refuse_no_store(store: Store) -> None:
-    """A mistyped name is no store that is whole, and nothing to clear up."""
+    """Raise `UserError` where there is no store: a mistyped name must not be reported as whole or tidy."""
     if not (store.root / "format").is_file():
         raise UserError("is no store", where=str(store.root), right="name one with --store")
 
@@ -113,7 +113,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _torn_writes(store: Store) -> list[Path]:
-    """Temporary files and folders, which begin with a dot; a write in progress holds its key's lock."""
+    """Temporary files and folders (named with a dot in front) whose key no write in progress has locked."""
     places = [store.root / name for name in (*KINDS, "partial")]
     torn = [path for place in places for path in _files(place) if path.name.startswith(".")]
     locks = store.root / "locks"
@@ -144,6 +144,6 @@ def _needed_levels(store: Store) -> set[str]:
 
 
 def _level_of(entry: Entry, kind: Kind, key: str) -> str | None:
-    """The level an entry stands or falls with; None for metrics of plain enlargements."""
+    """Key of the level that an entry belongs to; None for metrics of plain enlargements."""
     top = entry.fields.get("top")
     return key if kind == "levels" else top if isinstance(top, str) else None

@@ -13,7 +13,7 @@ class Provenance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     finished: str
-    """UTC, ISO 8601, seconds."""
+    """When it was finished: UTC, ISO 8601, to the second."""
     machine: str
     device: str
     engine: str = "plain"

@@ -41,14 +41,14 @@ PICTURE = "picture.webp"
 _DIGEST_bytes = 32
 
 MAX_REPAIRS = 20
-"""Damaged entries set aside and made again before giving up: a dying disk must not loop."""
+"""Damaged entries set aside and made again before giving up: a dying disk must not cause an endless loop."""
 
 _MOST_RIVALS = 20
-"""Times that another process may be faster to put an entry in its place."""
+"""How often another process may be faster to put an entry in its place."""
 
 
 class StoredFile(BaseModel):
-    """What a file of an entry must be."""
+    """Size and checksum that a file of an entry must have."""
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: str
@@ -71,7 +71,7 @@ class Note(TypedDict):
 
 
 class _NoteFile(BaseModel):
-    """The same as it lies in the store, where anything may have become of it."""
+    """A note as it is read from the store, where it may have been damaged."""
 
     failure: str | None
     levels: dict[str, dict[str, Any]]
@@ -137,7 +137,7 @@ class Store:
             )
 
     def _holds_something_else(self) -> bool:
-        """Whether the folder is in use, but not by a store; another process may be just making one of it."""
+        """Whether the folder is in use, but not by a store, even one that another process is just making."""
         names = [path.name for path in self.root.iterdir()]
         others = [name for name in names if not name.startswith(".format.") and not is_litter(name)]
         return bool(others) and not (self.root / "format").is_file()
@@ -149,7 +149,7 @@ class Store:
         self._locks.check()
 
     def _check_there(self) -> None:
-        """Refuse to write once the store has gone: where a disk was taken away no half store must begin."""
+        """Refuse to write if the store has gone: where a disk was taken away, no half store must be begun."""
         if not (self.root / "format").is_file():
             raise UserError("the store has gone", where=str(self.root), right="bring it back, and run again")
 
@@ -236,7 +236,7 @@ class Store:
         return data
 
     def partial_is_damaged(self, key: str, reason: str) -> DamagedError:
-        """For a caller that cannot make sense of what `read_partial` gave."""
+        """The error for a caller that cannot make sense of what `read_partial` returned."""
         return DamagedError(self._partial(key), reason)
 
     def drop_partial(self, key: str) -> None:
@@ -272,7 +272,7 @@ class Store:
         write_atomically(self.root / "runs" / f"{name}.json", json.dumps(note, indent=1).encode())
 
     def has_note_beginning(self, name: str) -> bool:
-        """Whether there is a note whose name begins so."""
+        """Whether there is a note whose name begins with `name`."""
         path = self.root / "runs" / name
         return path.parent.is_dir() and any(
             other.name.startswith(path.name) and other.suffix == ".json" for other in path.parent.iterdir()
@@ -288,8 +288,8 @@ class Store:
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:
-    """Rename a folder to where another may lie. Who puts the same there meanwhile has the same to put: equal
-    keys are equal work, so the last one wins.
+    """Rename `fresh` to `folder`, in place of what is there. Another process may do so at the same time;
+    equal keys mean equal work, so the last one wins.
     """
     aside = fresh.with_name(f"{fresh.name}-old")
     for _ in range(_MOST_RIVALS):

@@ -84,8 +84,8 @@ class _Bounded(_Check):
 
 
 class _BoundedShare(_Bounded):
-    """A share that is told in percent: it is compared as it is told, rounded to whole percents, or to as many
-    decimals as a bound has.
+    """A share that is shown in percent. It is compared as it is shown: rounded to whole percents, or to as
+    many decimals as a bound has.
 
     0.8112 is at most 0.81, which is 81 %.
     """
@@ -158,5 +158,5 @@ class Claim(Table):
 
     @property
     def sentence(self) -> str:
-        """What heads it: its title, or else the first of its text."""
+        """Its heading: the title, or else the first sentence or clause of the text."""
         return self.title or re.split(r"(?<=[.;])\s", self.text, maxsplit=1)[0].rstrip(".;")

@@ -32,9 +32,9 @@ _PLAIN_WORDS = {
     "string_too_short": "must not be empty",
 }
 _CHOICES = {"literal_error": ("value", "expected"), "union_tag_invalid": ("kind", "expected_tags")}
-"""Values of which there are only some: what they are, and where pydantic names them."""
+"""Errors about values outside a fixed set: what to call the value, and where pydantic lists the set."""
 _SAYS_IT_ALL = {"missing", "string_too_short"}
-"""Findings about which the value given tells nothing more."""
+"""Errors that are told without the value given, which would say nothing more."""
 _RULES = {
     "file": ("a file name", "letters and digits, with _ and - and dots between them"),
     "sha256": ("a checksum", "it has 64 digits, 0-9 and a-f"),
@@ -43,7 +43,7 @@ _HUGE = 10**18
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """What to say would be right instead of `name`: the closest valid name, or all of them."""
+    """Advice about what to write instead of `name`: the closest valid name, or all of them."""
     names = list(valid)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
@@ -59,7 +59,7 @@ def located(what: str, path: Path, text: str, location: Location, right: str | N
 
 
 def syntax_error(path: Path, error: Exception) -> UserError:
-    """A file that is no TOML. A table or key written twice, so a duplicate id, is a syntax error too."""
+    """The error for a file that is no TOML; a table or key written twice, so a duplicate id, is one, too."""
     if isinstance(error, RecursionError):
         return UserError("is nested too deeply", where=str(path), right="a study needs four levels of tables")
     if not isinstance(error, tomllib.TOMLDecodeError):  # (int() on more digits than Python will read)
@@ -177,7 +177,7 @@ def _bare(annotation: object) -> object:
 
 
 def _dotted(location: Location) -> str:
-    """`[table.id] key.key`; the tables of `study` alone have no id."""
+    """`[table.id] key.key`; only the table `study` has no id."""
     parts = [part for part in location if isinstance(part, str)]
     depth = 1 if parts[0] == "study" else 2
     return f"[{'.'.join(parts[:depth])}] {'.'.join(parts[depth:])}".rstrip()
@@ -195,9 +195,9 @@ def _line_of(text: str, location: Location) -> int | None:
 
 
 def _statements(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every `[table.header]` and `key = value` by itself, inside its tables: its first line and what it says.
+    """Every `[table.header]` and `key = value` by itself: its first line, and its value inside its tables.
 
-    tomllib tells no positions, but it can tell where a statement ends: lines are added until they parse.
+    tomllib tells no positions, but it shows where a statement ends: lines are added until they parse.
     """
     header: list[str] = []
     first, pending = 1, ""

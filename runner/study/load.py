@@ -58,7 +58,7 @@ def _hand_written_ids(tables: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _with_ids(tables: dict[str, Any]) -> dict[str, Any]:
-    """Tell each table of a family its own name."""
+    """Write its name, as `id`, into each table that has one."""
     for _, name, table in _tables(tables):
         table["id"] = name
     return tables

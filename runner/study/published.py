@@ -1,4 +1,4 @@
-"""What the study's author published of a run, as a table of the study file: minutes, weights, a picture.
+"""What the study's author published about a run, as a table of the study file: minutes, weights, a picture.
 
 [experiment.real-a.published.stone-face]
 last_level = 11.5
@@ -28,7 +28,7 @@ class Published(Table):
     """What the author published for one image."""
 
     total: Minutes | None = None
-    """Training time."""
+    """Training time of all levels together."""
     minutes_per_level: tuple[Minutes, ...] | None = None
     last_level: Minutes | None = None
     trained: RelativePath | None = None

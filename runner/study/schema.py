@@ -165,7 +165,7 @@ class Group(Table):
 
 
 class Experiment(Table):
-    """One way to train, told as its difference from the original."""
+    """One way to train, given by its differences from the original."""
 
     id: Id
     group: Id
@@ -212,7 +212,7 @@ class Experiment(Table):
         return feed
 
     def feed_at(self, level: int, last: int) -> LevelFeed:
-        """What `level` is really fed, in a pyramid whose last level is `last`."""
+        """What `level` is effectively fed, in a pyramid whose last level is `last`."""
         feed = self.feed(last=level == last)
         if level < last:
             feed = replace(
@@ -232,7 +232,7 @@ class Experiment(Table):
             "upsample.reconstruction": self.upsample.reconstruction.in_words,
             "stop": self.stop.in_words,
         }
-        if self.super_resolution.as_settings is not None:  # told only where it is no matter of course
+        if self.super_resolution.as_settings is not None:  # named only where it is not the default
             words["super_resolution"] = self.super_resolution.in_words
         return words
 
@@ -273,7 +273,7 @@ class About(Table):
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] = (0,)
     """Each run is repeated with every one of these; the first is shown first."""
     draws: Annotated[int, Field(ge=1, le=100)] = 1
-    """Pictures a run is super-resolved to, each with fresh noise; only the first is shown."""
+    """How many pictures each run is super-resolved to, each with fresh noise; only the first is shown."""
 
     @property
     def factor(self) -> float:

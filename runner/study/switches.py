@@ -36,7 +36,7 @@ class AdversarialSwitch(Table):
     lower: AdversarialMode = "rand"
     last: AdversarialMode = "rand"
     real_steps: Annotated[int, Field(ge=1)] | None = None
-    """Of `mixed`: D steps of an epoch that are fed the real image; 1 when absent."""
+    """For `mixed`: how many D steps of an epoch are fed the real image; 1 when absent."""
     _expand = model_validator(mode="before")(_one_or_two("rand"))
 
     @model_validator(mode="after")
@@ -60,7 +60,7 @@ class AdversarialSwitch(Table):
 
 
 class ReconstructionSwitch(Table):
-    """What enters as reconstruction input, likewise."""
+    """What enters as reconstruction input: in the lower levels, and in the last."""
 
     lower: ReconstructionMode = "rec"
     last: ReconstructionMode = "rec"
@@ -73,12 +73,12 @@ class ReconstructionSwitch(Table):
 
 
 class UpsampleSwitch(Table):
-    """How an input gets to the level's size, likewise."""
+    """How an input gets to the level's size: in the lower levels, and in the last."""
 
     lower: UpsampleType = "regular"
     last: UpsampleType = "regular"
     start: Annotated[int, Field(ge=2, le=99)] | None = Field(default=None, alias="from")
-    """First of the lower levels that is upsampled so; those below it are as in the original."""
+    """First of the lower levels that `lower` holds for; those below it are upsampled as in the original."""
     _expand = model_validator(mode="before")(_one_or_two("regular"))
 
     @model_validator(mode="after")
@@ -88,7 +88,7 @@ class UpsampleSwitch(Table):
         return self
 
     def lower_at(self, level: int) -> UpsampleType:
-        """Of one of the lower levels."""
+        """The upsample type of one of the lower levels."""
         return "regular" if self.start is not None and level < self.start else self.lower
 
     @property
@@ -111,24 +111,24 @@ _SETTINGS: dict[str, dict[str, float | None]] = {
     "plateau": {**_PLATEAU},
     "plateau_anneal": {**_PLATEAU, "anneal": 0.1},
 }
-"""Which settings a rule has, and what each is where it is not given; None is what has to be given."""
+"""The settings of each rule, with their defaults; None marks those that have to be given."""
 
 Epochs = Annotated[int, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Stop(Table):
-    """When levels stop; which rule has which settings is in `_SETTINGS`. Epochs are written for 2000."""
+    """When levels stop. Each rule has its own settings (`_SETTINGS`). Epochs are written for 2000 in all."""
 
     rule: StopName = "none"
     after: Epochs | None = None
-    """No stop before more than so many epochs are done."""
+    """A level stops only once more than this many epochs are done."""
     below: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
-    """Reconstruction loss."""
+    """Reconstruction loss (100 * MSE) below which a level stops."""
     window: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Epochs of which a median is taken."""
+    """Number of epochs over which the median of the losses is taken."""
     gain: Share | None = None
-    """Share by which the median falls from window to window, or it is a plateau."""
+    """It is a plateau where the median falls by less than this share from one window to the next."""
     anneal: Share | None = None
     """Share of all epochs that is trained at the dropped rate after a plateau."""
 
@@ -173,9 +173,9 @@ class SuperResolve(Table):
 
     generators: Literal["last", "regional"] = "last"
     levels: Annotated[int, Field(ge=2, le=99)] | None = None
-    """So many take part, counted from the last."""
+    """How many levels take part, counted down from the last."""
     temperature: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
-    """How much worse a generator may be and still count."""
+    """How much larger a generator's error may be before its weight is e times smaller (`Regional`)."""
 
     @model_validator(mode="after")
     def _settings_apply(self) -> Self:

@@ -25,10 +25,10 @@ from singan.pyramid import Generating, Pyramid
 from singan.settings import TrainingSettings
 
 _MIXED = 2
-"""Place of the mixed image in a D step's batch: real, fake, mixed."""
+"""Index of the mixed image in a D step's batch: real, fake, mixed."""
 
 _LARGE_floats = 2**18
-"""Activations of an image, from which on fakes are made one by one on a CPU: a third of the memory."""
+"""A CPU makes fakes of at least this many activations (C * H * W) one by one, in a third of the memory."""
 
 
 class BatchedEngine:
@@ -47,14 +47,14 @@ class BatchedEngine:
         return batched_epoch(state, inputs, settings, self.folded(inputs.pyramid))
 
     def folded(self, pyramid: Pyramid) -> tuple[FoldedGenerator, ...]:
-        """The trained levels below, ready for use; folded once."""
+        """The trained levels below, folded (see `inference`); this is done once for each pyramid."""
         if self._pyramid is not pyramid:
             self._pyramid, self._below = pyramid, tuple(map(fold, pyramid.levels))
         return self._below
 
 
 def use_fused_adam(state: LevelState) -> None:
-    """Let Adam update all parameters at once; it then wants its step counts where the parameters are."""
+    """Let Adam update all parameters at once; it then needs its step counts on the parameters' device."""
     for adam in (state.generator_adam, state.discriminator_adam):
         for group in adam.param_groups:
             if not group["fused"]:
@@ -67,7 +67,10 @@ def use_fused_adam(state: LevelState) -> None:
 def batched_epoch(
     state: LevelState, inputs: LevelInputs, settings: TrainingSettings, below: Sequence[Generating]
 ) -> EpochResult:
-    """One epoch at the optimisers' rate: nothing in it waits for the device or depends on its numbers."""
+    """One epoch at the optimisers' learning rate; `below` are the pyramid's trained levels, folded.
+
+    Nothing in it waits for the device or branches on computed numbers, so that a graph can record it.
+    """
     with torch.no_grad():
         if inputs.level == 0 and settings.anchor_noise == "redrawn":
             state.anchor_noise = inputs.draw_noise(state.streams.noise)  # quirk: see TrainingSettings
@@ -84,7 +87,7 @@ def batched_epoch(
 
 
 def _fakes(generator: Generator, mixed: Tensor, previous: Tensor) -> Tensor:
-    """Fakes `[S, 3, H, W]` of all D steps of an epoch, with the statistics updated in their order."""
+    """Fakes `[S, 3, H, W]` of all D steps of an epoch; running statistics are updated in the steps' order."""
     is_large = mixed.device.type == "cpu" and mixed[0, 0].numel() * generator.width >= _LARGE_floats
     details = []
     for images in torch.split(mixed, 1 if is_large else len(mixed)):
@@ -108,10 +111,11 @@ def discriminator_step(state: LevelState, real: Tensor, fake: Tensor) -> tuple[T
 
 
 def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Tensor, Gradients]:
-    """The weighted penalty, and the gradients of a D step's loss, from a pass of real, fake, mixed image."""
+    """The weighted penalty, and the gradients of a D step's loss, from the trace of real, fake and mixed."""
     dtop = torch.empty_like(trace.top)
     share = 1 / trace.top[0].numel()
-    for one, value in zip(dtop, (-share, share, 1.0), strict=True):  # the penalty is of the gradient of sum D
+    # For the mixed image, it is the gradient of sum D that the penalty needs.
+    for one, value in zip(dtop, (-share, share, 1.0), strict=True):
         one.fill_(value)
     pair, mixed = slice(0, _MIXED), slice(_MIXED, None)
     tail, blocks = network.last, network.blocks
@@ -129,7 +133,7 @@ def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Ten
         gradients[block.norm.bias] = found.shift[pair].sum(0)
         # Copies: slices would keep the memory of all three images until the tangents are done.
         of_mixed.append(d.BlockGradients(*(part[mixed].clone() for part in vars(found).values())))
-        only = slice(None) if index else mixed  # of the pictures, only the mixed one's is wanted
+        only = slice(None) if index else mixed  # below the first block, only the mixed image's is needed
         dh = input_gradient(below[only], block.conv.weight, found.convolved[only])
     penalty, direction = _penalty(dh)
     for parameter, gradient in _penalty_gradients(
@@ -140,7 +144,7 @@ def discriminator_gradients(network: Discriminator, trace: d.Trace) -> tuple[Ten
 
 
 def _penalty(gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """The weighted penalty of a gradient `[1, 3, H, W]` of sum D, and its derivative by that gradient."""
+    """The weighted penalty of a gradient `[1, 3, H, W]` of sum D, and its derivative with respect to that."""
     norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
     excess = norm - 1
     scale = 2 * GRADIENT_PENALTY_WEIGHT / norm.numel()
@@ -164,7 +168,7 @@ def _penalty_gradients(
         tangents.append(d.block_tangent(block, one, h_t))
         h_t = tangents[-1].output
     gradients: Gradients = {tail.weight: weight_gradient(tail.weight, (h_t, dtop))}
-    dh_t: Tensor | None = None  # sum D is linear in the last block's output
+    dh_t: Tensor | None = None  # zero, as sum D is linear in the last block's output
     for index in reversed(range(len(blocks))):
         block, one, first = blocks[index], seen[index], backward[index]
         second = d.block_backward_tangent(block, one, first, tangents[index], dh_t)
@@ -214,7 +218,7 @@ def generator_step(
 
 
 def _adversarial(discriminator: Discriminator, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """-mean D(fake), and its gradient by the fake."""
+    """-mean D(fake), and its gradient with respect to the fake."""
     trace = d.forward(discriminator, fake)
     d.update_statistics(discriminator, trace)
     dh = input_gradient(
@@ -229,7 +233,7 @@ def _adversarial(discriminator: Discriminator, fake: Tensor) -> tuple[Tensor, Te
 
 
 def generator_gradients(network: Generator, trace: d.Trace, dtop: Tensor) -> Gradients:
-    """Gradients from that of the last convolution's output, summed over the images."""
+    """Gradients of the parameters, summed over the images, from `dtop`, that of the last convolution."""
     tail, blocks = network.last, network.blocks
     assert tail.bias is not None
     below = trace.blocks[-1].output

@@ -5,10 +5,11 @@ BatchNorm of B * C channels. In what follows
 
     a = conv(h_below, W) + bias      x = (a - mean) / deviation      y = scale * x + shift      h = leaky(y)
 
-are the parts of a block, `[B, C, H, W]`; `da` is the gradient of some scalar by `a`; `a_t` is the tangent of
-`a`, its derivative along a direction in the input. Biases without effect (see `networks`) get no gradient.
+are the parts of a block, `[B, C, H, W]`; `da` is the gradient of some scalar with respect to `a`; `a_t` is
+the tangent of `a`, its derivative along a direction in the input. Biases without effect (see `networks`) get
+no gradient.
 
-Where compiled loops serve, `kernels.batch_norm` computes the parts between convolutions.
+Where compiled loops are used (`jit.serves`), `kernels.batch_norm` computes what lies between convolutions.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ Gradients = dict[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class BlockTrace:
-    """What a forward pass through a block leaves for those that follow."""
+    """What a forward pass through a block keeps for the backward passes."""
 
     below: Tensor
     """`h_below`."""
     convolved: Tensor
     """`a`."""
     mean: Tensor
-    """Of `a`, `[B * C]`."""
+    """Mean of `a`, `[B * C]`."""
     inverse_deviation: Tensor
-    """Of `a`, `[B * C]`."""
+    """1 / deviation of `a`, `[B * C]`."""
     output: Tensor
     """`h`; has the sign of `y`."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass through a network leaves."""
+    """What a forward pass through a network keeps for the backward passes."""
 
     blocks: tuple[BlockTrace, ...]
     top: Tensor
@@ -61,12 +62,12 @@ def forward(network: Generator | Discriminator, images: Tensor, padding: int = 0
         a = convolve(h, block.conv.weight, block.conv.bias, padding)
         traces.append(_activated(block, h, a))
         h = traces[-1].output
-        padding = 0
+        padding = 0  # only the input is padded
     return Trace(tuple(traces), convolve(h, network.last.weight, network.last.bias))
 
 
 def _activated(block: ConvBlock, below: Tensor, a: Tensor) -> BlockTrace:
-    """What follows a block's convolution."""
+    """BatchNorm and LeakyReLU of `a`, the output of a block's convolution."""
     if _is_fused(a):
         h, mean, inverse = batch_norm.forward(a, block.norm)
         return BlockTrace(below, a, mean, inverse, h)
@@ -93,6 +94,7 @@ def update_statistics(network: Generator | Discriminator, trace: Trace, images: 
         if _is_fused(seen.convolved):
             batch_norm.update_statistics(norm, mean, inverse, pixels)
             continue
+        # The unbiased variance, as in PyTorch.
         variance = (inverse.pow(-2) - norm.eps) * (pixels / (pixels - 1))
         for image_mean, image_variance in zip(mean, variance, strict=True):
             norm.running_mean.lerp_(image_mean, momentum)
@@ -101,20 +103,20 @@ def update_statistics(network: Generator | Discriminator, trace: Trace, images: 
 
 @dataclass(frozen=True)
 class BlockGradients:
-    """Gradients inside a block: by image, not yet summed."""
+    """Gradients inside a block, each image's by itself: not yet summed over the images."""
 
     normalised: Tensor
     """`dy`."""
     convolved: Tensor
     """`da`."""
     scale: Tensor
-    """`[B, C]`."""
+    """Gradient of BatchNorm's scale, `[B, C]`."""
     shift: Tensor
-    """`[B, C]`."""
+    """Gradient of BatchNorm's shift, `[B, C]`."""
 
 
 def block_backward(block: ConvBlock, trace: BlockTrace, dh: Tensor) -> BlockGradients:
-    """From the gradient of a block's output to that of its convolution's."""
+    """The gradients inside a block, from `dh`, that of its output."""
     if _is_fused(trace.convolved):
         known = (trace.output, trace.convolved, trace.mean, trace.inverse_deviation, block.norm.weight)
         return BlockGradients(*batch_norm.backward(dh, *known))
@@ -136,7 +138,7 @@ class BlockTangent:
     normalised: Tensor
     """Tangent of `x`, `[1, C, H, W]`."""
     deviation: Tensor
-    """Tangent of the deviation as a share of it, `[C]`."""
+    """Tangent of the deviation, divided by the deviation, `[C]`."""
     output: Tensor
     """Tangent of `h`."""
 
@@ -146,24 +148,23 @@ class BlockGradientTangents:
     """Tangents of the gradients inside a block, for one image."""
 
     convolved: Tensor
-    """Of `da`."""
+    """Tangent of `da`."""
     scale: Tensor
-    """`[1, C]`."""
+    """Tangent of the gradient of BatchNorm's scale, `[1, C]`."""
     shift: Tensor
-    """`[1, C]`."""
+    """Tangent of the gradient of BatchNorm's shift, `[1, C]`."""
 
 
 def block_tangent(block: ConvBlock, trace: BlockTrace, below: Tensor) -> BlockTangent:
-    """Push a tangent through a block."""
+    """Push the tangent `below` of a block's input through the block, for one image."""
     a_t = convolve(below, block.conv.weight)
     if _is_fused(a_t):
         known = (trace.convolved, trace.output, trace.mean, trace.inverse_deviation, block.norm.weight)
         x_t, h_t, deviation = batch_norm.tangent(a_t, *known)
         return BlockTangent(below, x_t, deviation, h_t)
     x, inverse = _normalised(trace)
-    deviation = (x * a_t).mean(
-        (2, 3), keepdim=True
-    )  # of the deviation itself, as x has mean 0 and variance 1
+    # This is the tangent of the deviation itself, as x has mean 0 and variance 1.
+    deviation = (x * a_t).mean((2, 3), keepdim=True)
     x_t = (a_t - a_t.mean((2, 3), keepdim=True)).addcmul_(x, deviation, value=-1).mul_(inverse)
     y_t = x_t * _column(block.norm.weight)
     h_t = _aten.leaky_relu_backward(y_t, trace.output, LEAK, True)
@@ -173,13 +174,14 @@ def block_tangent(block: ConvBlock, trace: BlockTrace, below: Tensor) -> BlockTa
 def block_backward_tangent(
     block: ConvBlock, trace: BlockTrace, gradients: BlockGradients, tangent: BlockTangent, dh_t: Tensor | None
 ) -> BlockGradientTangents:
-    """Tangent of `block_backward`, for one image; `dh_t` is that of its `dh`, None where it is zero."""
+    """Tangent of `block_backward`, for one image; `dh_t` is the tangent of `dh`, None where that is zero."""
     if _is_fused(trace.convolved):
         known = (trace.output, trace.convolved, trace.mean, trace.inverse_deviation, block.norm.weight)
         first = (gradients.normalised, gradients.convolved, gradients.scale)
         return BlockGradientTangents(
             *batch_norm.backward_tangent(dh_t, *known, tangent.normalised, tangent.deviation, *first)
         )
+    # The product rule on da = scale / deviation * (dy - mean(dy) - x * mean(dy * x)).
     x, inverse = _normalised(trace)
     pixels = x[0, 0].numel()
     mean_dy_x = (gradients.scale / pixels)[..., None, None]
@@ -206,13 +208,14 @@ def _normalised(trace: BlockTrace) -> tuple[Tensor, Tensor]:
 
 
 def _is_fused(images: Tensor) -> bool:
+    """Whether the compiled `kernels.batch_norm` takes these images."""
     return images.dtype == torch.float32 and jit.serves(images.device)
 
 
 def set_gradients(network: Generator | Discriminator, gradients: Gradients) -> None:
     """Hand gradients to an optimiser; those not given are exactly zero.
 
-    They are copied: kept ones, each in the midst of what a step has freed, would scatter the memory.
+    They are copied: each one kept would hold a place amid memory that a step has freed, and fragment it.
     """
     for parameter in network.parameters():
         if parameter.grad is None:
@@ -228,7 +231,7 @@ def _stacked(images: Tensor) -> Tensor:
 
 
 def _repeated(channels: Tensor, times: int) -> Tensor:
-    """As `Tensor.repeat`, which takes 60 us."""
+    """Repeat `[C]` to `[times * C]`; faster than `Tensor.repeat`, which takes 60 us."""
     return channels.expand(times, -1).reshape(-1)
 
 

@@ -19,7 +19,7 @@ from singan.level import EpochResult, LevelInputs, LevelState
 from singan.settings import TrainingSettings
 
 WARM_UP_EPOCHS = 3
-"""Trained without a graph, for libraries choose their algorithms and buffers at first use."""
+"""Epochs trained before one is recorded, because libraries choose algorithms and buffers at first use."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,11 +35,11 @@ class Recorder(Protocol):
     """Records work without carrying it out."""
 
     def record(self, work: Callable[[], EpochResult], streams: Sequence[torch.Generator]) -> Recording:
-        """Record `work`, which draws from these streams; raises `RuntimeError` where that cannot be."""
+        """Record `work`, which draws from these streams; raises `RuntimeError` where that is impossible."""
 
 
 class CudaRecorder:
-    """CUDA graphs; random streams go on from where they are at every replay."""
+    """Records CUDA graphs; at every replay, random streams go on from where they are."""
 
     def record(self, work: Callable[[], EpochResult], streams: Sequence[torch.Generator]) -> Recording:
         """Capture `work` on a stream of its own."""
@@ -52,7 +52,7 @@ class CudaRecorder:
 
 
 class GraphEngine:
-    """Replays epochs; of one level at a time, and on a CUDA device only.
+    """Records and replays the epochs of one level at a time, on a CUDA device only.
 
     Raises `UserError` for another device. Where recording turns out to be impossible, it says so once and
     goes on as the batched engine.

@@ -1,7 +1,8 @@
 """BatchNorm and LeakyReLU of a block and their derivatives, compiled: in two passes over memory each.
 
-What they compute and the names of it are in `derivatives`, which has the same from PyTorch's operations.
-Images are `[B, C, H, W]`, a plane is a channel of one of them; everything is float32 and lies in order.
+What they compute, and what it is called, is told in `derivatives`, which does the same with PyTorch. Images
+are `[B, C, H, W]`, a plane is one channel of one image; everything is float32 and contiguous. Addresses count
+bytes, four a float.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _backward_tangent(
     mean_at: Address, inverse_at: Address, weight_at: Address, deviation_at: Address, scale_at: Address,
     da_t_at: Address, scale_t_at: Address, shift_t_at: Address, channels: int, pixels: int,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
-    """Without `dh_t`, its address is 0."""
+    """`dh_t_at` is 0 where `dh_t` is zero."""
     weight, mean, inverse = (
         floats(weight_at, channels),
         floats(mean_at, channels),
@@ -155,7 +156,7 @@ def _update_statistics(
 
 
 def forward(a: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:
-    """`h`; mean and inverse deviation of `a`, `[B * C]`."""
+    """Return `h`, and the mean and inverse deviation of `a`, `[B * C]`."""
     batch, channels, height, width = a.shape
     h = torch.empty_like(a)
     mean, inverse = torch.empty(batch * channels), torch.empty(batch * channels)
@@ -169,7 +170,7 @@ def forward(a: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:
 def backward(
     dh: Tensor, h: Tensor, a: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """`dy`, `da`; gradients by scale and shift, `[B, C]`."""
+    """Return `dy`, `da`, and the gradients of scale and shift, `[B, C]`."""
     batch, channels, height, width = a.shape
     dh = dh.contiguous()
     dy, da = torch.empty_like(a), torch.empty_like(a)
@@ -185,7 +186,7 @@ def backward(
 def tangent(
     a_t: Tensor, a: Tensor, h: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`x_t`, `h_t`, and the tangent of the deviation as a share of it `[C]`; for one image."""
+    """Return `x_t`, `h_t`, and the deviation's tangent divided by the deviation, `[C]`; for one image."""
     _, channels, height, width = a.shape
     a_t = a_t.contiguous()
     x_t, h_t, deviation = torch.empty_like(a), torch.empty_like(a), torch.empty(channels)
@@ -200,7 +201,7 @@ def backward_tangent(
     dh_t: Tensor | None, h: Tensor, a: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor,
     x_t: Tensor, deviation: Tensor, dy: Tensor, da: Tensor, scale: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """`da_t`; tangents of the gradients by scale and shift, `[1, C]`; for one image."""
+    """Return `da_t`, and the tangents of the gradients of scale and shift, `[1, C]`; for one image."""
     _, channels, height, width = a.shape
     dh_t = None if dh_t is None else dh_t.contiguous()
     da_t, scale_t, shift_t = torch.empty_like(a), torch.empty(1, channels), torch.empty(1, channels)
@@ -213,7 +214,7 @@ def backward_tangent(
 
 
 def update_statistics(norm: nn.BatchNorm2d, mean: Tensor, inverse: Tensor, pixels: int) -> None:
-    """Move running statistics by images, one after the other; mean and inverse deviation are `[B, C]`."""
+    """Update running statistics by one image after the other; mean and inverse deviation are `[B, C]`."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.momentum is not None

@@ -1,9 +1,9 @@
-"""3 x 3 convolutions and their gradients, each in the way that is fastest for its shape; by measurement.
+"""3 x 3 convolutions and their gradients, each by the method that was measured to be fastest for its shape.
 
-To or from very few channels they are matrix products (`narrow`), otherwise PyTorch's own or Winograd's.
+To or from very few channels they are matrix products (`few_channels`), otherwise PyTorch's own or Winograd's.
 
-Winograd's needs numba, float32 and a process that has one thread, as those that work side by side have. It
-rounds differently, by about as much as two of PyTorch's own ways do.
+Winograd's needs numba, float32 and a process that has one thread, as the workers of a pool have. It rounds
+differently, by about as much as PyTorch's own methods differ from each other.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from singan.kernels import few_channels, jit, winograd
 
 _LARGE_px = 1000
-"""A picture from which on the gradient by few inputs is faster as a matrix product."""
+"""From this many pixels on, the gradient with respect to few input channels is faster as a matrix product."""
 
 
 def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0) -> Tensor:
-    """`[B, K, H - 2, W - 2]` of `[B, C, H, W]`; `padding` zeros are put around first."""
+    """Convolution of `[B, C, H, W]` with `weight [K, C, 3, 3]`: `[B, K, H - 2, W - 2]`, or larger if padded.
+
+    `padding` is the number of zeros put around the images on each side.
+    """
     if _pays(images, weight, padding):
         return winograd.forward(images, weight, bias)
     if padding == 0 and _is_narrow(images, weight.shape[0]):
@@ -29,7 +32,7 @@ def convolve(images: Tensor, weight: Tensor, bias: Tensor | None = None, padding
 
 
 def input_gradient(images: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient `[B, C, H, W]` by the images, from that of the output."""
+    """Gradient `[B, C, H, W]` with respect to the images, from that of the output, `[B, K, H - 2, W - 2]`."""
     if _pays(images, weight, 0):
         return winograd.input_gradient(gradient, weight)
     if _is_narrow(gradient, weight.shape[0]):
@@ -40,9 +43,9 @@ def input_gradient(images: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
 
 
 def weight_gradient(weight: Tensor, *pairs: tuple[Tensor, Tensor], padding: int = 0) -> Tensor:
-    """Gradient `[K, C, 3, 3]` by the weight, from pairs of images and the gradient of the output.
+    """Gradient `[K, C, 3, 3]` with respect to the weight, from pairs of images and gradient of their output.
 
-    Summed over all pairs, which are of equal sizes, and their images.
+    It is summed over all pairs, which have equal sizes, and over their images.
     """
     images = pairs[0][0]
     if _pays(images, weight, padding):
@@ -59,6 +62,7 @@ def _is_narrow(images: Tensor, channels: int) -> bool:
 
 
 def _pays(images: Tensor, weight: Tensor, padding: int) -> bool:
+    """Whether Winograd's method can be used here, and is faster."""
     inside = padding == 0 and images.dtype == torch.float32 and weight.shape[0] == weight.shape[1]
     return inside and jit.serves(images.device) and winograd.pays(images.shape)
 

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor, nn
 
 FEW = 3
-"""Channels, at most."""
+"""Most channels that count as few."""
 
 
 def to_few(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolution `[B, K, H - 2, W - 2]` of `[B, C, H, W]` for `K` few: products first, then nine shifts."""
+    """Convolution `[B, K, H - 2, W - 2]` of `[B, C, H, W]` for few `K`.
+
+    One product has the results of all nine taps; they are then shifted and summed.
+    """
     few, many = weight.shape[:2]
     batch, _, height, width = images.shape
     taps = weight.permute(2, 3, 0, 1).reshape(9 * few, many) @ images.reshape(batch, many, height * width)
@@ -29,7 +32,7 @@ def to_few(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def input_gradient_from_few(weight: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient `[B, C, H, W]` by the images, from that of few outputs `[B, K, H - 2, W - 2]`."""
+    """Gradient `[B, C, H, W]` with respect to the images, from `[B, K, H - 2, W - 2]`, for few `K`."""
     few, many = weight.shape[:2]
     batch, _, height, width = gradient.shape
     flipped = weight.flip(2, 3).transpose(0, 1).reshape(many, 9 * few)
@@ -37,7 +40,7 @@ def input_gradient_from_few(weight: Tensor, gradient: Tensor) -> Tensor:
 
 
 def input_gradient_to_few(weight: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient `[B, C, H, W]` by few inputs, from `[B, K, H - 2, W - 2]`."""
+    """Gradient `[B, C, H, W]` with respect to the images, from `[B, K, H - 2, W - 2]`, for few `C`."""
     few = weight.shape[1]
     batch, many, height, width = gradient.shape
     taps = weight.permute(2, 3, 1, 0).reshape(9 * few, many) @ gradient.reshape(batch, many, height * width)
@@ -50,7 +53,7 @@ def input_gradient_to_few(weight: Tensor, gradient: Tensor) -> Tensor:
 
 
 def weight_gradient_of_few(images: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient `[K, C, 3, 3]` by the weight, from that of few outputs; summed over the images."""
+    """Gradient `[K, C, 3, 3]` with respect to the weight, for few `K`; summed over the images."""
     few = gradient.shape[1]
     batch, many, height, width = images.shape
     pixels = images.reshape(batch, many, height * width).transpose(1, 2)
@@ -59,10 +62,11 @@ def weight_gradient_of_few(images: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _windows(gradient: Tensor) -> Tensor:
-    """`[B, K * 9, (h + 2) * (w + 2)]`: of `[B, K, h, w]` the 3 x 3 windows that touch it, zero outside."""
+    """All 3 x 3 windows that touch `[B, K, h, w]`, zero outside it: `[B, K * 9, (h + 2) * (w + 2)]`."""
     batch, few, height, width = gradient.shape
     height, width = height + 2, width + 2
     padded = nn.functional.pad(gradient, (2, 2, 2, 2))
     strides = padded.stride()
+    # A view: moving within a window and moving the window have the same strides.
     shape = (batch, few, 3, 3, height, width)
     return padded.as_strided(shape, (*strides, *strides[2:])).reshape(batch, few * 9, height * width)

@@ -29,22 +29,22 @@ except ImportError:  # pragma: no cover  # an optional dependency
 
 Floats = NDArray[np.float32]
 Address = int
-"""Of the first float of a tensor whose elements lie in order."""
+"""Address in memory of the first float of a contiguous tensor."""
 
 _SOURCES = ("jit.py", "batch_norm.py", "simd.py", "winograd_loops.py")
-"""What goes into compiled code."""
+"""The files whose code is compiled."""
 
 _LIBERTIES = {"reassoc", "contract", "arcp", "nsz"}
-"""With arithmetic, so that sums become vector code. Not among them: taking for granted that no number is NaN
-or infinite, as a training that diverges must be seen to."""
+"""Liberties that the compiler may take with arithmetic, so that sums become vector code. It may not assume
+that no number is NaN or infinite, because a training that diverges must be noticed."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _cache_folder() -> Path:
-    """For compiled code; another for every state of the sources.
+    """Folder for compiled code, a different one for every state of the sources.
 
-    Numba by itself compiles again when the file of a function changes, not when those change it takes from.
+    Numba by itself compiles a function again if its own file changes, but not if one it imports from does.
     """
     here = Path(__file__).parent
     sources = b"".join((here / name).read_bytes() for name in _SOURCES)
@@ -58,10 +58,10 @@ if _HAS_NUMBA:
     config.CACHE_DIR = str(_cache_folder())
 
     class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # numba ships no types
-        """Compiled code kept from process to process, whose loss costs no more than compiling again."""
+        """Compiled code kept for later processes; if it is lost or damaged, it is compiled again."""
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
-            """What is kept, or None: also of a file that is empty, cut or garbage, which is then dropped."""
+            """The kept code, or None. A file that is empty, cut or garbage is dropped and counts as none."""
             try:
                 return super().load_overload(sig, target_context)
             except Exception:  # (unpickling garbage raises almost anything)
@@ -70,7 +70,7 @@ if _HAS_NUMBA:
                 return None
 
         def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
-            """Keep it, if there is room."""
+            """Keep compiled code, if it can be written."""
             with suppress(OSError):
                 super().save_overload(sig, data)
 
@@ -81,12 +81,15 @@ def is_available() -> bool:
 
 
 def serves(device: torch.device) -> bool:
-    """Whether this process takes compiled loops on this device: they use one thread, so it must have one."""
+    """Whether compiled loops are used on this device: they have one thread, so PyTorch must have one, too."""
     return device.type == "cpu" and torch.get_num_threads() == 1 and _HAS_NUMBA
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile at the first call, or take what an earlier process compiled."""
+    """Compile a function at its first call, or load what an earlier process compiled.
+
+    Without numba, the function is returned as it is.
+    """
     if not _HAS_NUMBA:  # pragma: no cover
         return function
     made: Any = njit(fastmath=_LIBERTIES, error_model="numpy", nogil=True)(function)
@@ -96,15 +99,18 @@ def compiled(function: _Function) -> _Function:
 
 
 def emitted(form: Any) -> Any:  # noqa: ANN401  # numba calls it with types, compiled code with values
-    """A function for compiled code; `form` says how many arguments it has, and returns `code`."""
+    """A function that compiled code can call, of emitted instructions; None without numba.
+
+    `form` takes numba's typing context and as many arguments as the function has, and returns `code(...)`.
+    """
     return intrinsic(form) if _HAS_NUMBA else None
 
 
 def code(kinds: str, emit: Callable[..., None]) -> tuple[Any, Callable[..., Any]]:
-    """What numba wants to know of an emitted function.
+    """Signature and code generator of an emitted function, as numba's `intrinsic` wants them.
 
-    `kinds` has a letter an argument: array, int, float. An array is followed by an offset; `emit` gets the
-    builder, an address for each such pair, and the other arguments.
+    `kinds` has a letter an argument: `a` for an array, `i` for an int, `f` for a float. An array is followed
+    by an offset in floats; `emit` gets the builder, one address for each such pair, and the other arguments.
     """
     by_letter = {"a": types.Array(types.float32, 1, "C"), "i": types.int64, "f": types.float32}
 
@@ -137,14 +143,14 @@ _pointer = emitted(_pointer_of)
 
 @compiled
 def floats(address: Address, count: int) -> Floats:  # pragma: no cover  # compiled
-    """The floats at an address."""
+    """The `count` floats at an address, as an array."""
     return carray(_pointer(address), (count,))  # type: ignore[no-any-return, unused-ignore]
 
 
 def address(tensor: Tensor | None) -> Address:
-    """Of a tensor, which must be kept for as long as this is in use; 0 for none.
+    """Address of a tensor's floats, 0 for None. The tensor must be kept for as long as the address is in use.
 
-    Raises `ValueError` unless it is float32, on the CPU, and in order.
+    Raises `ValueError` unless the tensor is float32, on the CPU, and contiguous.
     """
     if tensor is None:
         return 0

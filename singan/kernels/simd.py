@@ -1,7 +1,7 @@
-"""Vector code of Winograd's method, emitted as LLVM's intermediate code.
+"""Vector code for Winograd's method, emitted as LLVM's intermediate representation.
 
-From loops, numba makes none here: as for all it knows, the many planes written may overlap those read. Every
-`emit` adds instructions to a builder; addresses it is given are of floats.
+Numba would make no vector code of plain loops here, because it cannot know that the many planes written do
+not overlap those read. Every `emit` adds instructions to a builder; the addresses it is given are of floats.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _constant(value: float) -> ir.Constant:
 
 
 def _at(builder: ir.IRBuilder, start: ir.Value, *steps: tuple[ir.Value | int, ir.Value | int]) -> ir.Value:
-    """The address `start` plus floats, the sum of products of two."""
+    """The address `start` plus a number of floats: the sum of the products of each pair in `steps`."""
     long = ir.IntType(64)
     total = long(0)
     for factors in steps:
@@ -51,7 +51,7 @@ def _store(builder: ir.IRBuilder, value: ir.Value, address: ir.Value) -> None:
 
 
 def _shuffled(builder: ir.IRBuilder, first: ir.Value, second: ir.Value, lanes: Sequence[int]) -> ir.Value:
-    """Lanes of two vectors, counted through both."""
+    """A vector of these lanes of two vectors; the second's are counted on from the first's."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
     return builder.shuffle_vector(first, second, mask)
 
@@ -74,7 +74,7 @@ def _times(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value
 
 
 def _transposed_fours(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:
-    """Four vectors, whose left and right halves are the rows of two 4 x 4 matrices, with these transposed."""
+    """Transpose two 4 x 4 matrices, whose rows are the left and the right halves of four vectors."""
     a, b, c, d = rows
     found = []
     for pairs in ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)):
@@ -85,7 +85,7 @@ def _transposed_fours(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[i
 
 
 def split(builder: ir.IRBuilder, source: ir.Value, target: ir.Value, plane: ir.Value) -> None:
-    """32 pixels of a row to 8 cells of 4 planes."""
+    """Split 32 pixels of a row into 8 cells of 4 planes."""
     fours = [_load(builder, _at(builder, source, (4, k)), 4) for k in range(LANES)]
     rows = [_shuffled(builder, fours[k], fours[k + 4], range(8)) for k in range(4)]
     for k, value in enumerate(_transposed_fours(builder, rows)):
@@ -93,7 +93,7 @@ def split(builder: ir.IRBuilder, source: ir.Value, target: ir.Value, plane: ir.V
 
 
 def join(builder: ir.IRBuilder, source: ir.Value, plane: ir.Value, target: ir.Value, shift: ir.Value) -> None:
-    """8 cells of 4 planes to 32 pixels of a row, with a constant added."""
+    """Join 8 cells of 4 planes to 32 pixels of a row, and add `shift` to each."""
     rows = [_load(builder, _at(builder, source, (plane, k))) for k in range(4)]
     shifts = _filled(builder, shift)
     for k, value in enumerate(_transposed_fours(builder, [_plus(builder, row, shifts) for row in rows])):
@@ -102,7 +102,7 @@ def join(builder: ir.IRBuilder, source: ir.Value, plane: ir.Value, target: ir.Va
 
 
 def _weighted_sum(builder: ir.IRBuilder, weights: Sequence[float], values: Sequence[ir.Value]) -> ir.Value:
-    """Of vectors; at least one weight is not zero."""
+    """Weighted sum of vectors; at least one weight is not zero."""
     terms = [
         value if weight == 1 else _times(builder, _constant(weight), value)
         for weight, value in zip(weights, values, strict=True)
@@ -115,15 +115,16 @@ def _weighted_sum(builder: ir.IRBuilder, weights: Sequence[float], values: Seque
 
 
 def _product_with(builder: ir.IRBuilder, matrix: Matrix, column: Sequence[ir.Value]) -> list[ir.Value]:
-    """Matrix times a column of vectors.
+    """Product of a constant matrix and a column of vectors.
 
-    Rows of a point and its opposite have the same even, and opposite odd places (or the reverse): what these
-    sum up to is emitted once.
+    In the rows of a point and of its opposite, the entries in even places are the same, and those in odd
+    places differ in sign (or the reverse). So the sums over either places are emitted once for both rows.
     """
     sums: dict[tuple[float, ...], ir.Value] = {}
 
     def part(row: Sequence[float], parity: int) -> tuple[int, ir.Value | None]:
         weights = tuple(weight if k % 2 == parity else 0 for k, weight in enumerate(row))
+        # Weights that differ in sign alone share a sum: the one whose first weight is positive.
         sign = 1 if next(filter(None, weights), 1) > 0 else -1
         weights = tuple(weight * sign for weight in weights)
         if any(weights) and weights not in sums:
@@ -145,10 +146,10 @@ def _product_with(builder: ir.IRBuilder, matrix: Matrix, column: Sequence[ir.Val
 
 
 def sandwich(matrix: Matrix, in_cells: bool = False) -> Emit:
-    """`matrix x matrix^T` for 8 square matrices `x` that lie side by side, to 8 others.
+    """Code for `matrix x matrix^T` of 8 square matrices `x` that lie side by side, one in each lane.
 
-    `x[i, j]` is in plane `i * columns + j`. If `in_cells`, it is in plane `i % 4 * 4 + j % 4`, `i // 4` rows
-    of cells, `pitch` long, and `j // 4` cells on.
+    `x[i, j]` is in plane `i * columns + j`. If `in_cells`, it is in plane `i % 4 * 4 + j % 4`, and there
+    `i // 4` rows of cells (of length `pitch`) and `j // 4` cells further on.
     """
     size = len(matrix[0])
 
@@ -176,7 +177,7 @@ def sandwich(matrix: Matrix, in_cells: bool = False) -> Emit:
 
 
 def _sums(builder: ir.IRBuilder, rows: int, columns: int) -> list[list[ir.Value]]:
-    """Vectors to sum up in, zero; the compiler keeps them in registers."""
+    """Vectors of zeros, to sum up in; the compiler keeps them in registers."""
     allocate: Any = cgutils.alloca_once
     sums = [[allocate(builder, _vector()) for _ in range(columns)] for _ in range(rows)]
     for one in (one for row in sums for one in row):
@@ -189,7 +190,7 @@ def _add_product(builder: ir.IRBuilder, first: ir.Value, second: ir.Value, total
 
 
 def row_product(vectors: int, more: bool) -> Emit:
-    """`m[k, p] = sum over c of u[k, c] v[c, p]` for 4 `k` and some vectors of `p`; `more`: `+=`."""
+    """Code for `m[k, p] = sum over c of u[k, c] v[c, p]`, 4 `k` and some vectors of `p`; if `more`, `+=`."""
 
     def emit(
         builder: ir.IRBuilder,
@@ -217,7 +218,7 @@ def row_product(vectors: int, more: bool) -> Emit:
 
 
 def dot_products(rows: int) -> Emit:
-    """`u[k, c] += sum over p of m[k, p] v[c, p]` for some `k` and 4 `c`."""
+    """Code for `u[k, c] += sum over p of m[k, p] v[c, p]`, for some `k` and 4 `c`."""
 
     def emit(
         builder: ir.IRBuilder,

@@ -35,23 +35,23 @@ from singan.kernels.winograd_loops import PADDING, Grid
 
 CHANNEL_MULTIPLE = 4
 LARGEST_CHUNK = 216
-"""Tiles; measured with 512 KiB of L2 and 32 MiB of L3 cache."""
+"""Most tiles in a chunk; measured with 512 KiB of L2 and 32 MiB of L3 cache."""
 
 
 class _Buffers(threading.local):
-    """A thread's buffers: fresh memory costs more than the arithmetic of a small picture."""
+    """A thread's buffers, kept because fresh memory costs more than the arithmetic of a small picture."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Floats] = {}
 
     def get(self, name: str, size: int) -> Floats:
-        """At least this long; holds what the last user left."""
+        """A buffer of at least `size` floats; it holds what its last user left."""
         if name not in self._kept or len(self._kept[name]) < size:
             self._kept[name] = torch.zeros(size).numpy()
         return self._kept[name]
 
     def of(self, grid: Grid, k_count: int, c_count: int) -> tuple[Floats, ...]:
-        """`planes` and `u` of a weight; of a chunk the cells of one channel, `v`, `m`."""
+        """Buffers of a weight, `planes` and `u`, and of a chunk: `q` (the cells of one channel), `v`, `m`."""
         size = k_count * c_count
         cells = max((grid.row // grid.pitch + 4) * grid.pitch + PADDING, grid.row)
         return (
@@ -67,7 +67,7 @@ _buffers = _Buffers()
 
 
 def pays(shape: Sequence[int]) -> bool:
-    """Whether this is faster than oneDNN for inputs `[B, C, H, W]`, to as many channels; by measurement."""
+    """Whether this is faster than oneDNN, by measurement, for inputs `[B, C, H, W]` and C output channels."""
     _, channels, height, width = shape
     return channels >= 32 and channels % CHANNEL_MULTIPLE == 0 and height * width >= 400
 
@@ -81,12 +81,12 @@ def forward(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def input_gradient(dy: Tensor, w: Tensor) -> Tensor:
-    """Gradient `[B, C, H, W]` by the input, from `dy [B, K, H - 2, W - 2]`."""
+    """Gradient `[B, C, H, W]` with respect to the input, from `dy [B, K, H - 2, W - 2]`."""
     return _correlation(dy, w, None, w.shape[1], padding=2, turned=True)
 
 
 def weight_gradient(*pairs: tuple[Tensor, Tensor]) -> Tensor:
-    """Gradient `[K, C, 3, 3]` by the weight, summed over pairs `(x, dy)` of equal sizes, and over images."""
+    """Gradient `[K, C, 3, 3]` with respect to the weight, summed over pairs `(x, dy)` of equal sizes."""
     k_count, (_, c_count, height, width) = pairs[0][1].shape[1], pairs[0][0].shape
     _check_channels(k_count, c_count)
     size, grid = k_count * c_count, _grid(height, width, padding=0)
@@ -121,6 +121,7 @@ def _check_channels(*counts: int) -> None:
 
 
 def _grid(height: int, width: int, padding: int) -> Grid:
+    """The grid of an input, its tiles shared evenly among as few chunks as `LARGEST_CHUNK` allows."""
     pitch = (width + 2 * padding + 3) // 4
     tiles = (height + 2 * padding + 1) // 4 * pitch
     chunks = -(-tiles // LARGEST_CHUNK)

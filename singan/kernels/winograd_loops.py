@@ -6,7 +6,7 @@ through the three stages (transform, products, transform back) in chunks that th
 are kept. Arrays are flat, and their 36 planes `PADDING` floats apart:
 
     v [36, C, row]  windows of the input, transformed        u [36, K, C]  weight, transformed
-    m [36, K, row]  tiles of the output, not yet back; or tiles of its gradient, transformed
+    m [36, K, row]  tiles of the output, before the transform back; or tiles of its gradient, transformed
 
 The vector code is emitted by `simd`.
 """
@@ -24,12 +24,12 @@ from singan.kernels.simd import LANES, Matrix
 PADDING = 16
 """Floats between planes, without which all 36 would compete for the same lines of the cache."""
 LONGEST_SUM = 64
-"""Channels summed up at a time: sums of such parts round less than one long sum."""
+"""Most channels summed up at a time: adding up such partial sums rounds less than one long sum."""
 
 _A2, _B2 = (3 / 4) ** 2, (3 / 2) ** 2
 _POINTS = (0, 3 / 4, -3 / 4, 3 / 2, -3 / 2)
 _NORMS = (_A2 * _B2, *(2 * _A2 * (_A2 - _B2),) * 2, *(2 * _B2 * (_B2 - _A2),) * 2)
-"""Of each point, the product of its differences from the others."""
+"""For each point, the product of its differences from the other points."""
 INPUT_TRANSFORM: Matrix = (
     (_A2 * _B2, 0, -_A2 - _B2, 0, 1, 0),
     *((0, -p * _B2, -_B2, p, 1, 0) for p in _POINTS[1:3]),
@@ -50,15 +50,18 @@ class Grid(NamedTuple):
     """How the tiles of a convolution lie on its input."""
 
     height: int
-    """Of the input, in pixels, without padding; likewise the width."""
+    """Height of the input in pixels, without padding; likewise `width`."""
     width: int
     padding: int
     pitch: int
     """Cells in a row."""
     tiles: int
-    """Of an image; with those, to be ignored, that the last cell of a row may hold."""
+    """Tiles of an image, `pitch` a row; the last one of a row may lie outside the output, and is ignored."""
     row: int
     """Most tiles in a chunk; a multiple of `LANES`."""
+
+
+# The parameters of the lambdas below tell numba how many arguments each emitted function takes.
 
 
 def _sandwich(matrix: Matrix, in_cells: bool = False) -> Any:  # noqa: ANN401  # a function for compiled code
@@ -96,7 +99,10 @@ _dots_1, _dots_2, _dots_3 = (_dot_products(rows) for rows in (1, 2, 3))
 def _transform_weight(
     w: Floats, k_count: int, c_count: int, turned: bool, planes: Floats, u: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`w [K, C, 3, 3]` to `u`, by way of `planes [9, K * C]`; `turned`: that of the gradient by the input."""
+    """Transform `w [K, C, 3, 3]` to `u`, by way of `planes [9, K * C]`.
+
+    If `turned`, it is rotated by 180 degrees and K and C are swapped, as the gradient of the input needs it.
+    """
     size = k_count * c_count
     for k in range(k_count):
         for c in range(c_count):
@@ -114,7 +120,7 @@ def _transform_weight(
 def transform_weight_back(
     u: Floats, planes: Floats, w_at: Address, size: int
 ) -> None:  # pragma: no cover  # compiled
-    """`u` to `w [K, C, 3, 3]`, by way of `planes [9, K * C]`."""
+    """Transform `u` back to `w [K, C, 3, 3]`, by way of `planes [9, K * C]`."""
     w = floats(w_at, 9 * size)
     for at in range(0, size, LANES):
         _weights_out(u, at, size + PADDING, 0, planes, at, size)
@@ -127,7 +133,7 @@ def transform_weight_back(
 def _split_some(
     x: Floats, start: int, width: int, padding: int, q: Floats, to: int, plane: int, first: int, last: int
 ) -> None:  # pragma: no cover  # compiled
-    """As `_split_row`, for cells at the edges."""
+    """As `_split_row`, but pixel by pixel, for the cells at the edges."""
     for cell in range(first, last):
         for j in range(4):
             column = 4 * cell + j - padding
@@ -138,7 +144,7 @@ def _split_some(
 def _split_row(
     x: Floats, start: int, grid: Grid, width: int, q: Floats, to: int, plane: int
 ) -> None:  # pragma: no cover  # compiled
-    """A row of pixels to 4 planes of cells."""
+    """Split a row of pixels into 4 planes of cells."""
     padding = grid.padding
     first, last = (padding + 3) // 4, min((width + padding) // 4, grid.pitch)
     if last - first < LANES:
@@ -154,7 +160,10 @@ def _split_row(
 def _split(
     x: Floats, start: int, grid: Grid, shrink: int, row: int, rows: int, q: Floats, plane: int
 ) -> None:  # pragma: no cover  # compiled
-    """Rows of cells of a picture, `shrink` pixels smaller than the input, to `q`; zero outside it."""
+    """Split `rows` rows of cells of a picture, from `row` on, into `q`, which is zero outside the picture.
+
+    The picture is `shrink` pixels smaller than the input.
+    """
     height, width = grid.height - shrink, grid.width - shrink
     for r in range(4 * rows):
         y = 4 * row + r - grid.padding
@@ -172,7 +181,7 @@ def _split(
 def _join(
     tiles: Floats, grid: Grid, first: int, count: int, shift: np.float32, y: Floats, start: int
 ) -> None:  # pragma: no cover  # compiled
-    """Tiles `[4, 4, row]` of the output, `first` and following, to the picture `y`, with a constant added."""
+    """Join tiles `[4, 4, row]` of the output, from tile `first` on, to the picture `y`, and add `shift`."""
     height, width = grid.height + 2 * grid.padding - 2, grid.width + 2 * grid.padding - 2
     for row in range(first // grid.pitch, (first + count - 1) // grid.pitch + 1):
         skipped = first - row * grid.pitch
@@ -196,7 +205,7 @@ def _join(
 def _transform_windows(
     x: Floats, image: int, channels: int, grid: Grid, first: int, count: int, q: Floats, v: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`B^T x B` of a chunk of tiles."""
+    """Transform a chunk of windows: `B^T x B`."""
     row = first // grid.pitch
     rows = (first + count - 1) // grid.pitch - row + 2
     plane = rows * grid.pitch + PADDING
@@ -211,7 +220,7 @@ def _transform_windows(
 def _transform_tiles(
     dy: Floats, image: int, channels: int, grid: Grid, first: int, count: int, q: Floats, m: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`A dy A^T` of a chunk of tiles."""
+    """Transform a chunk of tiles: `A dy A^T`."""
     row = first // grid.pitch
     rows = (first + count - 1) // grid.pitch - row + 1
     plane = rows * grid.pitch + PADDING
@@ -246,7 +255,7 @@ def _multiply_block(
 def _multiply(
     u: Floats, v: Floats, m: Floats, k_count: int, c_count: int, row: int, count: int
 ) -> None:  # pragma: no cover  # compiled
-    """36 times `m = u v`."""
+    """The 36 matrix products `m = u v`."""
     for point in range(36):
         u_start = point * (k_count * c_count + PADDING)
         v_start, m_start = point * (c_count * row + PADDING), point * (k_count * row + PADDING)
@@ -265,7 +274,7 @@ def _multiply(
 def _accumulate(
     m: Floats, v: Floats, u: Floats, k_count: int, c_count: int, row: int, count: int
 ) -> None:  # pragma: no cover  # compiled
-    """36 times `u += m v^T`."""
+    """The 36 matrix products `m v^T`, added to `u`."""
     vectors = (count + LANES - 1) // LANES
     for point in range(36):
         u_start = point * (k_count * c_count + PADDING)
@@ -287,7 +296,7 @@ def _accumulate(
 def _transform_back(
     m: Floats, k: int, k_count: int, row: int, count: int, tiles: Floats
 ) -> None:  # pragma: no cover  # compiled
-    """`A^T m A` of a chunk of tiles of a channel, to `tiles [4, 4, row]`."""
+    """Transform a chunk of tiles of channel `k` back, `A^T m A`, to `tiles [4, 4, row]`."""
     for p in range(0, count, LANES):
         _tiles_out(m, k * row + p, k_count * row + PADDING, 0, tiles, p, row)
 
@@ -297,7 +306,10 @@ def correlate(
     x_at: Address, w_at: Address, bias_at: Address, y_at: Address, images: int, k_count: int, c_count: int,
     turned: bool, grid: Grid, planes: Floats, u: Floats, q: Floats, v: Floats, m: Floats,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
-    """`y [B, K, ...]` of `x [B, C, ...]`; if `turned`, `w` is `[C, K, 3, 3]`; a bias that is none is at 0."""
+    """Convolve `x [B, C, ...]` to `y [B, K, ...]`.
+
+    If `turned`, `w` is `[C, K, 3, 3]` (see `_transform_weight`). Without a bias, `bias_at` is 0.
+    """
     pixels = (grid.height + 2 * grid.padding - 2) * (grid.width + 2 * grid.padding - 2)
     x = floats(x_at, images * c_count * grid.height * grid.width)
     y = floats(y_at, images * k_count * pixels)
@@ -322,7 +334,7 @@ def correlate_with_output(
     x_at: Address, dy_at: Address, images: int, k_count: int, c_count: int, grid: Grid,
     u: Floats, q: Floats, v: Floats, m: Floats,
 ) -> None:  # fmt: skip  # pragma: no cover  # compiled
-    """Add to `u` what the weight's gradient gets from `x [B, C, ...]` and `dy [B, K, ...]`."""
+    """Add to `u` what `x [B, C, ...]` and `dy [B, K, ...]` contribute to the weight's gradient."""
     x = floats(x_at, images * c_count * grid.height * grid.width)
     dy = floats(dy_at, images * k_count * (grid.height - 2) * (grid.width - 2))
     for image in range(images):
@@ -331,3 +343,4 @@ def correlate_with_output(
             _transform_windows(x, image, c_count, grid, first, count, q, v)
             _transform_tiles(dy, image, k_count, grid, first, count, q, m)
             _accumulate(m, v, u, k_count, c_count, grid.row, count)
+    """The grid of an input, its tiles shared evenly among as few chunks as `LARGEST_CHUNK` allows."""

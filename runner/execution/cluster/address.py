@@ -1,4 +1,4 @@
-"""Addresses of a cluster, and who may be spoken to without encryption."""
+"""Addresses of schedulers, and which of them may be used without encryption."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def is_loopback(host: str) -> bool:
 
 
 def security_for(address: str, role: Role, where: str) -> Security:
-    """How to speak with a scheduler; certificates come from Dask's own configuration.
+    """Encryption to use with a scheduler; certificates come from Dask's own configuration.
 
-    Raises `UserError`, naming `where` the address was given, for what is no address, for one that would carry
-    code and pictures unprotected through a network, and when there are no certificates for `tls`.
+    Raises `UserError`, naming `where` the address was given, for anything that is no address, for one that
+    would send code and pictures unencrypted through a network, and if `tls` has no certificates.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None or not 0 < int(match["port"]) < 2**16:

@@ -1,7 +1,7 @@
 """The client's side: an executor whose assignments are carried out by the workers of a Dask scheduler.
 
 All of Dask lives in one event loop in a thread of its own, and the two sides exchange nothing but assignments
-and events. A lost line is no end: the loop connects anew and submits what is not back, by the same keys.
+and events. If the connection is lost, the loop connects again, and submits what is not back by the same keys.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from runner.execution.executors.interface import LostError, PATIENCE_s
 from singan.errors import UserError
 
 _LOOK_EVERY_s = 2.0
-"""Between two looks at the scheduler, which tell who works there and whether it is still there."""
+"""Time between two requests to the scheduler, which show its workers and whether it is still there."""
 
 _ANSWERS_WITHIN_s = 10.0
-"""A scheduler that takes longer is taken for gone."""
+"""A scheduler that takes longer to answer is taken for gone."""
 
 _STOPS_WITHIN_s = 60.0
-"""More than an epoch takes, and with it a worker that was asked to stop."""
+"""How long workers that were asked to stop are waited for: longer than an epoch takes."""
 
 
 class Cluster:
@@ -50,18 +50,18 @@ class Cluster:
         self._tag = ""
         self._events: queue.SimpleQueue[Event | LostError] = queue.SimpleQueue()
         self._at_work: dict[str, Assignment] = {}
-        """By key; changed by the loop's thread only."""
+        """Assignments by key; changed only by the loop's thread."""
         self._submitted = 0
         self._ended = 0
         self._client: Client | None = None
         self._futures: dict[str, Future[bytes]] = {}
         self._watchers: set[asyncio.Future[None]] = set()
         self._tags: list[str] = []
-        """A tag a worker, as last seen."""
+        """Resource tags of all workers, as last seen, one each."""
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._lost = asyncio.Event()
-        """The line is dead, as far as anyone noticed."""
+        """Set when the connection turns out to be lost."""
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="cluster", daemon=True)
         self._thread.start()
@@ -71,10 +71,10 @@ class Cluster:
     def wait_for_worker(
         self, devices: tuple[str, ...], go_on: Callable[[], bool], say: Callable[[str], None]
     ) -> str:
-        """The first of these devices that a worker of this very program offers; waits for one to come.
+        """The first of these devices that a worker with exactly this program offers; waits for one to come.
 
         Raises `UserError` when there are workers, but none that will do, and `LostError` when no scheduler
-        answers. Returns the last of `devices` when `go_on` says no more.
+        answers. Returns the last of `devices` when `go_on` returns False.
         """
         is_told = False
         while go_on():
@@ -129,7 +129,7 @@ class Cluster:
             self._thread.join(timeout=10)
 
     def _check(self) -> None:
-        """Raise what ended the loop, if it has."""
+        """Raise the error that ended the loop, if one has."""
         try:
             event = self._events.get_nowait()
         except queue.Empty:
@@ -171,7 +171,7 @@ class Cluster:
             await self._disconnect()
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Until something happens, or the time is over, or all shall end."""
+        """Wait for an event, for at most so many seconds, or until the cluster is closed."""
         waits = [asyncio.ensure_future(one.wait()) for one in {event, self._closing}]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -196,7 +196,7 @@ class Cluster:
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None
-        for watcher in self._watchers:  # or they would take the next line for dead, too
+        for watcher in self._watchers:  # otherwise they would take the next connection for lost, too
             watcher.cancel()
         futures, self._futures = self._futures, {}
         for future in futures.values():
@@ -211,7 +211,7 @@ class Cluster:
             await asyncio.wait_for(client._close(fast=True), 3)
 
     async def _look(self) -> bool:
-        """Ask who works there; whether somebody answered."""
+        """Ask the scheduler for its workers; returns whether it answered."""
         client = self._client
         if client is None or client.status != "running":
             return False
@@ -265,7 +265,7 @@ class Cluster:
         except KilledWorker as error:
             died = error.allowed_failures + 1
             self._end(key, Refused(f"{died} workers died of it"))
-        except (asyncio.CancelledError, FutureCancelledError, OSError):  # the line is dead: nothing is known
+        except (asyncio.CancelledError, FutureCancelledError, OSError):  # connection lost: nothing is known
             self._lost.set()
         except Exception as error:
             self._end(key, Refused(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
@@ -298,7 +298,7 @@ class Cluster:
             await client.run(remote.ask_to_stop, names, on_error="ignore")
 
     def _give_up_the_rest(self) -> None:
-        """Whatever is not back by now is not waited for: it was kept at the end of its last leg."""
+        """Stop waiting for the tasks that are not back; they were kept at the end of their last leg."""
         for key in list(self._at_work):
             self._end(key, Kept(None))
 

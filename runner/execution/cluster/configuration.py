@@ -1,6 +1,6 @@
-"""Dask as this program wants it: quiet, and without what it does not use.
+"""Configuration of Dask for this program: quiet, and without what it does not use.
 
-What the user has configured, in files or by `DASK_...` variables, goes first.
+What the user has configured, in files or by `DASK_...` variables, takes precedence.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _OURS = {
 
 
 def configure() -> None:
-    """Settle Dask for this process, whether client, scheduler or worker."""
+    """Configure Dask for this process, whether client, scheduler or worker."""
     dask.config.update_defaults(_OURS)
     _quieten()
 
 
 def _quieten() -> None:
-    """Dask and Tornado print tracebacks when a line breaks; what matters reaches people in a line of ours."""
+    """Silence Dask's and Tornado's tracebacks about lost connections; our messages say what matters."""
     for name in ("distributed", "tornado", "asyncio", *logging.root.manager.loggerDict):
         if name.split(".")[0] in {"distributed", "tornado", "asyncio"}:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

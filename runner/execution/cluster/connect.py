@@ -1,4 +1,4 @@
-"""From an address to an executor, and to what its workers work with."""
+"""Connect to a cluster: from the scheduler's address to an executor, and to the resources of its workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from singan.errors import UserError
 from singan.level import InterruptedTrainingError
 
 _THREADS = 1
-"""Of each worker, prescribed as bits differ by their number; compiled loops use no more."""
+"""Threads of each worker, fixed because their number changes the last bits; compiled loops use no more."""
 
 
 def connect(
@@ -25,10 +25,10 @@ def connect(
     interrupt: threading.Event,
     say: Callable[[str], None],
 ) -> tuple[Cluster, Resources]:
-    """Wait for a worker that will do; `auto` takes GPUs where there are any.
+    """Connect, and wait for a worker that will do; `auto` takes GPUs where there are any.
 
     `patience_s` is how long the scheduler may be away later. Raises `UserError` when there is no scheduler,
-    or workers of other versions only.
+    or only workers of other versions.
     """
     if device == "mps":
         raise UserError("workers have no such device", where="--device", right='use "cpu", "cuda" or "auto"')

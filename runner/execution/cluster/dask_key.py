@@ -1,4 +1,4 @@
-"""How a leg is named among all that a scheduler has."""
+"""The names of legs on a scheduler."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from runner.execution.assignment import Assignment
 
 
 def dask_key(assignment: Assignment, tag: str) -> str:
-    """Equal legs have equal names, so two clients on one cluster share the work.
+    """Name of a leg; equal legs have equal names, so that two clients of one cluster share the work.
 
-    A leg is told by what is worked on, from where on, and by which version of the program.
+    It is made of the tag of program and device, the task's key, and a digest of the training it goes on from.
     """
     kept = hashlib.sha256(assignment.kept or b"").hexdigest()[:16]
     return f"{tag}-{assignment.key}-{kept}"

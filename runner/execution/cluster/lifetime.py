@@ -1,4 +1,4 @@
-"""Until when a scheduler or a worker lives."""
+"""How long a scheduler or a worker runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker offers: this very program, on a device. Work never reaches another version."""
+"""What a worker offers: exactly this program, on a device. Work never reaches another version."""
 
 from __future__ import annotations
 

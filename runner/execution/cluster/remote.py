@@ -7,16 +7,16 @@ import threading
 from dataclasses import replace
 
 TOPIC = "singan-progress"
-"""Of the events by which workers tell how far a task is."""
+"""Topic of the events in which workers tell how far a task is."""
 
 _stopping: set[str] = set()
-"""Dask keys of the tasks that shall end now."""
+"""Dask keys of the tasks that were asked to stop."""
 
 _lock = threading.Lock()
 
 
 def carry_out_leg(assignment: bytes, dask_key: str) -> bytes:
-    """Carry out a pickled assignment, for the length of its leg; a pickled result."""
+    """Carry out a pickled assignment for the length of its leg; returns a pickled result."""
     from runner.execution.assignment import LevelMade, PictureMade  # noqa: PLC0415  (loads torch)
     from runner.execution.carry_out import carry_out  # noqa: PLC0415
 
@@ -30,20 +30,20 @@ def carry_out_leg(assignment: bytes, dask_key: str) -> bytes:
 
 
 def ask_to_stop(dask_keys: list[str]) -> None:
-    """These tasks shall end after their epoch, if they are at work here."""
+    """Ask these tasks to stop after their epoch, if they are at work here."""
     with _lock:
         _stopping.update(dask_keys)
 
 
 class _Observer:
-    """Passes on how far the task is; what is in progress travels at the end of the leg only."""
+    """Passes on how far the task is; the training in progress is sent back only at the end of the leg."""
 
     def __init__(self, dask_key: str) -> None:
         from distributed import get_worker  # noqa: PLC0415  (there is one only while a task runs)
 
         self._key, self._worker = dask_key, get_worker()
         self.worker = str(self._worker.name)
-        """What the cluster calls it."""
+        """The worker's name in the cluster."""
 
     def moved(self, fraction: float, detail: str) -> None:
         self._worker.log_event(TOPIC, {"key": self._key, "fraction": fraction, "detail": detail})

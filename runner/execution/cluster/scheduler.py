@@ -14,7 +14,7 @@ from singan.errors import UserError
 
 
 def run_scheduler(host: str, port: int, security: Security, say: Callable[[str], None]) -> None:
-    """Be the scheduler until told to stop by Ctrl-C or SIGTERM; raises `UserError` where it cannot listen."""
+    """Run a scheduler until Ctrl-C or SIGTERM; raises `UserError` where it cannot listen."""
     configure()
     asyncio.run(_serve(host, port, security, say))
 

@@ -1,6 +1,6 @@
 """A worker: a nanny, and the process it looks after, which carries out one task at a time.
 
-It stays when its scheduler goes, for as long as its patience lasts, and starts anew when it comes back.
+When its scheduler goes away, it waits as long as its patience lasts, and starts again when there is one.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from runner.execution.cluster.offer import offer
 from singan.errors import UserError
 
 _PAUSE_s = 2.0
-"""Between two attempts to reach the scheduler."""
+"""Time between two attempts to reach the scheduler."""
 
 
 @dataclass(frozen=True)
 class WorkerRequest:
-    """What a worker is to be."""
+    """The options of a worker."""
 
     address: str
     security: Security
     device: str
     gpu: str | None
-    """The only GPU it sees, as CUDA counts them; None: as the environment says."""
+    """Number of the only GPU it sees, as CUDA counts them; None: as the environment says."""
     name: str | None
     patience_s: float
     """How long to wait for a scheduler that is not there."""
 
 
 def run_worker(request: WorkerRequest, say: Callable[[str], None]) -> None:
-    """Be a worker until told to stop; raises `UserError` when the scheduler stays away too long."""
+    """Run a worker until told to stop; raises `UserError` when the scheduler stays away too long."""
     configure()
     asyncio.run(_live(request, say))
 
@@ -74,7 +74,7 @@ async def _live(request: WorkerRequest, say: Callable[[str], None]) -> None:
 
 
 async def _start(nanny: Nanny) -> bool:
-    """Whether the worker runs; it does not where nobody answers."""
+    """Start the worker; returns whether it runs, which it does not where no scheduler answers."""
     try:
         await nanny
     except (OSError, RuntimeError, ValueError):
@@ -83,7 +83,7 @@ async def _start(nanny: Nanny) -> bool:
 
 
 def _configured_preloads() -> list[str]:
-    """What the user has every worker load; a single one need not be a list."""
+    """Modules that the user has configured every worker to load: one, or a list of them."""
     found = dask.config.get("distributed.worker.preload")
     return [found] if isinstance(found, str) else list(found)
 

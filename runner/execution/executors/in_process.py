@@ -10,7 +10,7 @@ from runner.execution.executors.interface import Teller
 
 
 class InProcess:
-    """Works while it is listened to; `wants_stop` tells it when the user wants to stop."""
+    """Carries out an assignment within `listen`; `wants_stop` says when the user wants to stop."""
 
     slots = 1
 
@@ -32,7 +32,7 @@ class InProcess:
         hear(Ended(assignment.key, carry_out(assignment, observer)))
 
     def ask_to_stop(self) -> None:
-        """Nothing is at work while nobody listens."""
+        """Do nothing: outside `listen`, no task is at work."""
 
     def close(self, *, at_once: bool) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to release."""

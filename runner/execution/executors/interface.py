@@ -1,4 +1,4 @@
-"""What every way to carry out assignments offers."""
+"""The interface of everything that carries out assignments."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ PATIENCE_s = 0.5
 
 
 class LostError(UserError):
-    """Whoever carried out the tasks is gone for good; no task has failed for that."""
+    """The processes or machines of an executor are gone for good; no task counts as failed because of it."""
 
 
 class Executor(Protocol):
-    """Takes assignments, and tells what becomes of them. Every one of them ends in exactly one `Ended`."""
+    """Takes assignments, and reports what becomes of them. Each of them ends with exactly one `Ended`."""
 
     slots: int
     """How many assignments it works on at a time, as far as it knows now."""
 
     def free(self) -> int:
-        """How many assignments it would begin with at once."""
+        """How many more assignments it would begin with right now."""
 
     def submit(self, assignment: Assignment) -> None:
         """Begin with an assignment, whose key must not be at work."""
 
     def listen(self, hear: Callable[[Event], None]) -> None:
-        """Tell what has happened; if nothing has, wait a moment for it.
+        """Call `hear` with what has happened; if nothing has, wait a moment for it.
 
         When `hear` raises `UserError` at a `Saved`, the task is given up, and ends `Refused` for that reason.
         Raises `LostError` when nothing can be carried out any more.
         """
 
     def ask_to_stop(self) -> None:
-        """Whatever is at work shall end soon, with `Kept`."""
+        """Ask the tasks at work to end soon, with `Kept`."""
 
     def close(self, *, at_once: bool) -> None:
-        """Let go of everything; `at_once` without waiting for what is at work."""
+        """Release everything; if `at_once`, without waiting for the tasks at work."""
 
 
 class Teller:

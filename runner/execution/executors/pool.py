@@ -86,7 +86,7 @@ class ProcessPool:
                 hear(self._bury(worker, str(error)))
 
     def _bury(self, worker: _Worker, reason: str | None = None) -> Ended:
-        """A worker has died, or is dying: its task has failed, unless it left before it began."""
+        """Remove a dead or dying worker; its task has failed, unless the worker left before beginning it."""
         assert worker.at_work is not None
         worker.process.join()
         self._workers.remove(worker)
@@ -99,7 +99,7 @@ class ProcessPool:
         self._stop.set()
 
     def close(self, *, at_once: bool) -> None:
-        """Workers at work finish their epoch first, unless it is to be at once."""
+        """End all workers: after the epoch they are at, or if `at_once` by killing them."""
         self._stop.set()
         for worker in self._workers:
             if at_once:
@@ -116,7 +116,7 @@ def _death(code: int | None) -> str:
 
 
 def _work(connection: Connection, stop: Flag) -> None:
-    """Life of a worker: assignments come in, events go out; it ends with its parent."""
+    """Main function of a worker, which gets assignments and sends events, until told to stop or orphaned."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     parent = os.getppid()
 

@@ -1,4 +1,4 @@
-"""Whether a built site is what it has to be: whole, valid, light, and on its own."""
+"""Whether a built site is whole, valid and light, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from runner.publish.audit.markup import Address, Markup
 from runner.publish.output.folder import is_temporary, written_files
 
 MOST_FIRST_LOAD_bytes = 1_000_000
-"""Of a page with its styles, its scripts, and the pictures that are loaded at once."""
+"""Most bytes of a page with its styles, its scripts, and the pictures that are loaded at once."""
 MOST_SCRIPT_bytes = 60_000
-"""Of all scripts together."""
+"""Most bytes of all scripts together."""
 
 _SIGNATURES = {
     ".png": re.compile(rb"\x89PNG\r\n\x1a\n.{4}", re.DOTALL),
@@ -24,7 +24,7 @@ _SIGNATURES = {
 """The first 12 bytes of pictures."""
 
 _FOREIGN_IN_CODE = re.compile(r"@import|url\(|https?://", re.IGNORECASE)
-"""What a style sheet or a script would load something by; neither has to."""
+"""What a style sheet or a script would load something with; neither may."""
 
 
 @dataclass(frozen=True)

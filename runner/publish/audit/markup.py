@@ -1,7 +1,7 @@
 """A page of the site, read strictly: its elements, its addresses, and where its markup is wrong.
 
 Browsers mend almost anything, so what is wrong is found here. Every element that is opened has to be closed,
-in order; that is stricter than HTML, which lets some be closed by what follows, and as the templates are.
+in order, as in the templates; HTML itself is less strict, and lets some elements be closed by what follows.
 Which element may stand in which is left to HTML Tidy and html5lib, by which the tests check every page; only
 what those two pass over is said here.
 """
@@ -26,7 +26,7 @@ _LISTED = frozenset({"li", "template"})
 """What lists hold, and nothing else."""
 
 _PARENT = {"figcaption": "figure", "legend": "fieldset", "summary": "details"}
-"""Where these elements may stand, and nowhere else."""
+"""The only parents that these elements may have."""
 
 _NEVER_WITHIN: Mapping[str, frozenset[str]] = {
     "a": frozenset({"button"}),
@@ -65,7 +65,7 @@ class Markup(HTMLParser):
         self.problems: list[str] = []
         self.addresses: list[Address] = []
         self.choices: list[tuple[Address, ...]] = []
-        """Addresses of which a browser loads one with the page: sizes of a picture."""
+        """Groups of addresses of which a browser loads one with the page: the sizes of a picture."""
         self.ids: set[str] = set()
         self._references: list[tuple[str, int]] = []
         self._open: list[str] = []
@@ -92,19 +92,19 @@ class Markup(HTMLParser):
     # Nesting
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element is opened."""
+        """Called when an element is opened."""
         self._element(tag, attrs)
         if tag not in VOID:
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element is closed in its own tag, as only those of a drawing may be."""
+        """Called when an element is closed in its own tag, which only those of a drawing may be."""
         self._element(tag, attrs)
         if tag not in VOID and "svg" not in self._open:
             self._wrong(f"<{tag}/> does not close it")
 
     def handle_endtag(self, tag: str) -> None:
-        """An element is closed."""
+        """Called when an element is closed."""
         if self._open[-1:] == [tag]:
             self._open.pop()
         elif tag in self._open:
@@ -175,7 +175,7 @@ def _plain(given: Mapping[str, str]) -> Iterator[str]:
 
 
 def _of_data(given: Mapping[str, str]) -> Iterator[str]:
-    """Addresses in the attributes that scripts read; relative to the site's folder, as `/` says here."""
+    """Addresses in the attributes that scripts read; the `/` put in front stands for the site's folder."""
     yield from (f"/{given[name]}" for name in _DATA_ADDRESSES if name in given)
     for name in ("data-levels", "data-takes", "data-files"):
         text = given.get(name, "")

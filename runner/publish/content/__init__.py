@@ -2,5 +2,5 @@
 
 import logging
 
-# Where matplotlib can keep nothing in the home it makes do, with advice at length on standard error.
+# Where matplotlib cannot write to the home folder, it works, but gives lengthy advice on standard error.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)

@@ -20,7 +20,7 @@ from runner.publish.words import join_words, plural
 from runner.study.schema import Experiment
 
 _MOST_NAMES = 4
-"""Of experiments, in a sentence."""
+"""Most experiments that a sentence names."""
 
 Words = tuple[str | Experiment, ...]
 """A sentence in pieces: text, and experiments to be linked."""
@@ -42,7 +42,7 @@ class Answer:
 
 
 def answer(data: SiteData, scatters: Scatters) -> Answer:
-    """From the runs trained here, and from the author's own pictures where these were measured."""
+    """The answer by the runs trained here, and by the author's own pictures where these were measured."""
     original = data.original
     found = [
         (experiment, verdict)
@@ -78,7 +78,7 @@ def _of_quality(found: Sequence[tuple[ExperimentData, Judged]], images: Sequence
 
 
 def _of_time(found: Sequence[tuple[ExperimentData, Judged]]) -> Words:
-    """The shortest training that costs no more than a slight loss."""
+    """A sentence about the shortest training that costs no more than a slight loss."""
     ratios = [
         (
             total_ratio(
@@ -103,7 +103,7 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]]) -> Words:
 
 
 def _of_published(data: SiteData) -> Words:
-    """The author's variants by his own pictures, where the original's was measured too."""
+    """A sentence about the author's variants by his own pictures, if the original's was measured, too."""
     effects = {
         e.experiment.id: _published_effects(e, data) for e in data.experiments if e is not data.original
     }

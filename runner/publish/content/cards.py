@@ -1,4 +1,4 @@
-"""What a page looks like where somebody shares its address: one picture a page, made with the site."""
+"""The preview picture (card) that services show for a shared link: one for each page, made with the site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.publish.data.decode import decoded
 from runner.publish.data.model import PictureFile, SiteData, Slot, digest_of
 
 WIDTH_px, HEIGHT_px = 1200, 630
-"""What the services that show such cards ask for."""
+"""The size that services which show such cards ask for."""
 
 _MOST = 3
 _GAP_px = 6
@@ -30,16 +30,16 @@ class Card:
 
     @property
     def url(self) -> str:
-        """Where it lies on the site."""
+        """Its path on the site."""
         return f"cards/{digest_of(*(picture.digest for picture in self.pictures))}.jpg"
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Its one file."""
+        """The path of its one file."""
         return (self.url,)
 
     def make(self) -> tuple[bytes, ...]:
-        """The file."""
+        """The content of its one file."""
         card = PIL.Image.new("RGB", (WIDTH_px, HEIGHT_px), _BACKGROUND)
         count = len(self.pictures)
         width = (WIDTH_px - (count - 1) * _GAP_px) // count
@@ -52,7 +52,7 @@ class Card:
 
 
 def card_of(page: Page, data: SiteData) -> Card | None:
-    """What a page's viewer opens with; else the original's results. None where there is no picture."""
+    """Card of what a page's viewer opens with, or else of the original's results; None without pictures."""
     if isinstance(page, ImagePage):
         slots = [choice.slot for choice in page.viewer.panes]
     elif isinstance(page, ExperimentPage):

@@ -28,7 +28,7 @@ _PX_PER_INCH = 72
 """matplotlib's SVG has 72 pixels an inch whatever the resolution."""
 
 _SHAPES = ("o", "s", "^", "D", "v", "P")
-"""Of the images in a scatter."""
+"""Markers of the images in a scatter chart."""
 
 _DOT_px = 8
 _LABEL_px = 11
@@ -66,12 +66,12 @@ class Chart(ABC):
     @property
     @abstractmethod
     def width(self) -> int:
-        """Pixels."""
+        """Width in pixels."""
 
     @property
     @abstractmethod
     def height(self) -> int:
-        """Pixels."""
+        """Height in pixels."""
 
     @property
     @abstractmethod
@@ -88,12 +88,12 @@ class Chart(ABC):
         """How many steps of the level scale it uses."""
 
     def url(self, theme: str) -> str:
-        """Where it lies on the site."""
+        """Its path on the site in a theme."""
         return f"charts/{self.kind}-{digest_of(repr(self))}-{theme}.svg"
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """One for each theme."""
+        """Its paths on the site, one for each theme."""
         return tuple(self.url(theme) for theme in THEMES)
 
     def make(self) -> tuple[bytes, ...]:
@@ -160,7 +160,7 @@ class LossChart(Chart):
         )
 
     def _loss_ticks(self) -> Locator:
-        """Losses within a decade would get a single tick of a logarithmic scale."""
+        """Ticks for losses; those within a factor of ten would get a single tick of a logarithmic scale."""
         losses = [loss for curve in self.curves for loss in curve.losses]
         wide = max(losses) > 10 * min(losses)
         return LogLocator(subs=(1.0, 2.0, 5.0)) if wide else MaxNLocator(5)
@@ -226,7 +226,7 @@ class ScatterChart(Chart):
 
     @property
     def _is_wide(self) -> bool:
-        """Whether a far outlier would press all else into a corner; logarithms spread it."""
+        """Whether a far outlier would press all else into a corner, so that the scale is logarithmic."""
         return min(self._values) > 0 and max(self._values) > 4 * min(self._values)
 
     def _range(self) -> tuple[float, float]:
@@ -303,7 +303,7 @@ def loss_chart(run: Run) -> LossChart | None:
     for level in run.levels:
         record = level.record
         pairs = zip(record.loss_epochs, record.losses.get("reconstruction", ()), strict=False)
-        # What a log axis has place for; beyond that a drawing overflows.
+        # Beyond these losses, drawing them on a logarithmic axis overflows.
         points = [(epoch, loss) for epoch, loss in pairs if 1e-50 < loss < 1e50]
         if points:
             epochs, losses = zip(*points, strict=True)

@@ -35,11 +35,11 @@ class Comparison:
     seeds: int = 1
     """Pairs of seeds on the image that has the fewest."""
     pooled_from: tuple[str, ...] = ()
-    """The experiments whose scatter over seeds serves where this one has a single seed."""
+    """The experiments whose scatter over seeds is used where this one has a single seed."""
 
     @property
     def words(self) -> str:
-        """The verdict as it is told: blur is no fault by itself, nor is sharpness a merit."""
+        """The verdict in words, which do not judge blur: it is no fault by itself, nor sharpness a merit."""
         return _OF_BLUR.get(self.verdict, self.verdict) if self.name == "blur" else self.verdict
 
 
@@ -52,7 +52,7 @@ class SeedScatter:
 
 
 Scatters = Mapping[tuple[str, str, str], SeedScatter]
-"""By image, factor and measure, where any experiment has several seeds."""
+"""Scatter by image, factor and measure, where any experiment has several seeds."""
 
 
 def seed_scatters(data: SiteData) -> Scatters:
@@ -119,14 +119,14 @@ def differences(cell: Cell, other: Cell, factor: str, measure: str) -> list[floa
 def compare_cells(
     cell: Cell, other: Cell, factor: str, scatters: Scatters | None = None
 ) -> tuple[Comparison, ...]:
-    """On one image, in every measure that both have; `scatters` serve where a single seed has none."""
+    """Compare on one image, in every measure that both have; `scatters` are used for a single seed."""
     return _compare([(cell, other)], factor, scatters or {})
 
 
 def compare_experiments(
     experiment: ExperimentData, other: ExperimentData, factor: str, scatters: Scatters | None = None
 ) -> tuple[Comparison, ...]:
-    """On all images that both were run on, in every measure that both have."""
+    """Compare over all images that both were run on, in every measure that both have."""
     return _compare(list(zip(experiment.cells, other.cells, strict=True)), factor, scatters or {})
 
 

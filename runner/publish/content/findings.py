@@ -49,7 +49,7 @@ class Finding:
     claim: Claim
     answer: Answer
     published: Answer
-    """By what the author published himself; "not run" where he published nothing that tells."""
+    """The answer by what the author published himself; "not run" where none of it bears on the claim."""
     results: tuple[CheckResult, ...]
 
 
@@ -98,7 +98,7 @@ def _result(name: str, check: Check, data: SiteData, scatters: Scatters) -> Chec
 
 
 def quality_answer(verdict: Judged | None, expected: Literal["better", "not worse", "worse"]) -> Answer:
-    """From a verdict on both ranked measures together; without an interval, nothing is decided."""
+    """The answer by a verdict on both ranked measures together; without an interval, nothing is decided."""
     if verdict is None:
         return "not run"
     holds = meets(verdict.effect, expected)

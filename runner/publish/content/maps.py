@@ -15,12 +15,12 @@ from runner.publish.data.decode import decoded
 from runner.publish.data.model import PictureFile, digest_of
 
 RESIDUAL_GAIN = 2
-"""Steps of grey a level of difference is shown as: 64 levels reach black or white."""
+"""Grey levels that a difference of one level is shown as: differences of 64 levels reach black or white."""
 MOST_DELTA_E = 40.0
-"""Has the last colour of `_HEAT`, and so has what is beyond; the viewer's own maps begin with the same."""
+"""From this difference on, the last colour of `_HEAT` is shown; the viewer's own maps begin with the same."""
 
 _HEAT = ((0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164))
-"""From no difference to the most: the stops of static/viewer-maps.js."""
+"""Colours from no difference to the largest, the same as the stops of static/viewer-maps.js."""
 
 _QUALITY = 60
 
@@ -35,7 +35,7 @@ class DifferenceMap(ABC):
     other: PictureFile
     width: int
     height: int
-    """Pixels of the map."""
+    """Of the map, in pixels, as `width`."""
 
     @property
     @abstractmethod
@@ -44,26 +44,26 @@ class DifferenceMap(ABC):
 
     @property
     def url(self) -> str:
-        """Where it lies on the site."""
+        """Its path on the site."""
         sizes = f"{self.width}x{self.height}"
         return f"maps/{self.kind}-{digest_of(self.picture.digest, self.other.digest, sizes)}.webp"
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Its one file."""
+        """The path of its one file."""
         return (self.url,)
 
     @abstractmethod
     def make(self) -> tuple[bytes, ...]:
-        """The file."""
+        """The content of its one file."""
 
 
 @dataclass(frozen=True)
 class ResidualMap(DifferenceMap):
     """A result made as small as its input, less the input (`other`, enlarged by repeating pixels).
 
-    Grey is equal. Shrunk by Pillow's antialiased bicubic filter, which is the study's own resize but for the
-    outermost pixels.
+    Grey means equal. The result is shrunk by Pillow's antialiased bicubic filter, which equals the study's
+    own resize but for the outermost pixels.
     """
 
     kind = "residual"
@@ -91,7 +91,7 @@ class ResidualMap(DifferenceMap):
 
 @dataclass(frozen=True)
 class ColourMap(DifferenceMap):
-    """The colour difference CIEDE2000 of a result and the original's (`other`), at half their size."""
+    """The CIEDE2000 colour difference between a result and the original's (`other`), at half their size."""
 
     kind = "colour"
 

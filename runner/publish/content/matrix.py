@@ -33,10 +33,10 @@ from runner.record.schema import factor_name
 from runner.study.schema import Experiment
 
 _MEASURES = {"lr_psnr": "Consistency", "niqe": "NIQE", "lr_delta_e": "Colour shift", "blur": "Blur"}
-"""Those that need no ground truth, which every picture has; in a word or two."""
+"""The measures that need no ground truth, so that every picture has them, with short names."""
 
 _LONGEST_RATIO = 1.5
-"""Where a bar of training time ends."""
+"""The ratio of training times at which a bar has its full length."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class MatrixTable:
     rows: tuple[MatrixRow, ...]
     failed: tuple[Cell, ...]
     not_run: tuple[Experiment, ...]
-    """That have no row here, and did not fail."""
+    """Experiments that have no row here, and did not fail."""
 
     @property
     def trained_here(self) -> int:
@@ -147,7 +147,7 @@ def _of_image(data: SiteData, image: ImageData, scatters: Scatters) -> MatrixTab
 
 
 def _of_means(data: SiteData, images: Sequence[ImageData], scatters: Scatters) -> MatrixTable:
-    """Only of experiments that were run on all of these images: other means would not compare."""
+    """Table of means, only of experiments that were run on all of these images: others would not compare."""
     factor, rows, missing = factor_name(data.study.study.factor), [], []
     for experiment in data.experiments:
         cells = tuple(_cell(experiment, image) for image in images)
@@ -170,7 +170,7 @@ def _table(
     failed: Sequence[Cell],
     missing: Sequence[Experiment],
 ) -> MatrixTable:
-    """The rows in their order, with the measures that any of them has."""
+    """Table of the rows, in their order, with the measures that any of them has."""
     known = [i for i in range(len(_MEASURES)) if any(row.measures[i].key for row in rows)]
     columns = [MatrixColumn(name, title, DEFINITIONS[name]) for name, title in _MEASURES.items()]
     rows.sort(key=lambda row: (row.is_imported, _order(row)))
@@ -182,7 +182,7 @@ def _table(
 
 
 def _order(row: MatrixRow) -> tuple[int, float]:
-    """The best first; the original stands before what is the same."""
+    """Sort key: the best first; the original stands before what is the same."""
     return row.verdict.order if row.verdict else (Judged.rank_of("same"), -float(MUCH))
 
 
@@ -205,7 +205,7 @@ def _row(
 
 
 def _of_imported(experiment: ExperimentData, cell: Cell, original: Cell, factor: str) -> MatrixRow:
-    """What was trained elsewhere, beside the original that was, too; a hint, and no time."""
+    """Row of an imported run beside the imported original: a hint at most, and without a time."""
     mine, theirs = imported_metrics(cell, factor), imported_metrics(original, factor)
     known = {name: value for name in _MEASURES if (value := mine.get(name)) is not None}
     differences = {
@@ -217,7 +217,7 @@ def _of_imported(experiment: ExperimentData, cell: Cell, original: Cell, factor:
 
 
 def _time(cells: Sequence[Cell]) -> Shown:
-    """Training on these images, as a ratio to the original's on the same."""
+    """Training time on these images, as a ratio to the original's on the same ones."""
     times = [cell.timing for cell in cells]
     value = total_ratio(timing.measured for timing in times)
     if value is None or any(timing.measured.ratio is None for timing in times):
@@ -233,7 +233,7 @@ def _measures(means: Mapping[str, float], differences: Mapping[str, float]) -> t
 
 
 def _measure(name: str, mean: float | None, difference: float | None) -> Shown:
-    """The figure, and the difference from the original's."""
+    """The mean of a measure, and the difference from the original's."""
     if mean is None:
         return Shown(UNKNOWN)
     if difference is None:
@@ -242,7 +242,7 @@ def _measure(name: str, mean: float | None, difference: float | None) -> Shown:
 
 
 def _bar(name: str, difference: float) -> Bar:
-    """To the right where it is better; as long as it takes for a picture to be much better or worse."""
+    """Bar of a difference: to the right where it is better, at full length where pictures differ much."""
     length = min(1.0, abs(score(name, difference)) / MUCH) * 50
     is_good = score(name, difference) > 0
     tone: Literal["good", "bad", "plain"] = "plain" if name == "blur" else "good" if is_good else "bad"

@@ -126,7 +126,7 @@ def _of_imported(cell: Cell, factor: str) -> Iterator[_Row]:
 
 
 def _of_comparison(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
-    """Only with an interval: a difference of single runs says nothing."""
+    """A row of differences, only if they have an interval: a difference of single runs says nothing."""
     known = {c.name: c for c in comparisons if c.difference.low is not None}
     if known:
         label = f"difference from the original, {CONFIDENCE:.0%} interval"
@@ -138,7 +138,7 @@ def _of_comparison(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
 
 
 def _of_noise(found: Mapping[int, Output]) -> Iterator[_Row]:
-    """The noise of super-resolution alone, where it was drawn several times."""
+    """A row of the scatter by super-resolution's noise alone, if that was drawn several times."""
     draws = max((1 + len(output.draws) for output in found.values()), default=1)
     if draws > 1:
 
@@ -178,5 +178,5 @@ def fixed(value: float, name: str) -> str:
 
 
 def good_word(measure: Definition) -> str:
-    """What a picture is that has more of the good in a measure: blur tells sharper, and no more."""
+    """What a picture with a better value of a measure is called: with less blur it is sharper, not better."""
     return "sharper" if measure is DEFINITIONS["blur"] else "better"

@@ -61,12 +61,12 @@ class IndexPage(Page):
 
     @property
     def first_sheet(self) -> PlaceSheet:
-        """Of the image of which most was trained here."""
+        """The sheet of the image on which most was trained here."""
         return max(self.sheets, key=lambda sheet: (sheet.trained_here, len(sheet.methods)))
 
     @property
     def first_table(self) -> MatrixTable:
-        """The one with the most rows that were trained here."""
+        """The table with the most rows that were trained here."""
         return max(self.matrix, key=lambda table: (table.trained_here, len(table.rows)))
 
 
@@ -82,7 +82,7 @@ class GroupPage(Page):
     changes: tuple[Change, ...]
     """What its experiments change, for the diagram."""
     sheets: Mapping[str, PlaceSheet]
-    """By image: what is seen at its first place."""
+    """What is seen at the first place of each image, by image."""
 
 
 class PackedFile(TypedDict):
@@ -101,7 +101,7 @@ class RunDetails:
     losses: LossTable
     snapshots: tuple[SnapshotTable, ...]
     walk: tuple[str, ...]
-    """Whose snapshots can be walked through side by side."""
+    """Experiments whose snapshots can be walked through side by side."""
     machines: tuple[str, ...]
     engines: tuple[str, ...]
     """How its levels were trained."""
@@ -130,9 +130,9 @@ class ExperimentPage(Page):
     results: tuple[tuple[Finding, tuple[CheckResult, ...]], ...]
     """What this record says to the author's claims about it."""
     comparison: tuple[Comparison, ...]
-    """With the original, over all images."""
+    """Comparison with the original, over all images."""
     verdict: Judged | None
-    """What that comes to; None for the original, and where nothing compares."""
+    """The verdict by that comparison; None for the original, and where nothing compares."""
     sections: tuple[ImageSection, ...]
     outside: tuple[Cell, ...]
     """Images the study does not run it on."""
@@ -148,11 +148,11 @@ class ImagePage(Page):
 
     image: ImageData
     cells: tuple[tuple[Cell, Shown], ...]
-    """With the verdict on this image, against the original."""
+    """Each cell with its verdict on this image, against the original."""
     viewer: Viewer
     sheet: PlaceSheet
     measures: tuple[tuple[str, Definition], ...]
-    """Those that some picture here has, by name."""
+    """The measures that some picture here has, by name."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class FindingsPage(Page):
 
 @dataclass(frozen=True)
 class ReproductionPage(Page):
-    """How our runs go with the published ones."""
+    """How our runs agree with the published ones."""
 
     template = "reproduction.html"
 

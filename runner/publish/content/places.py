@@ -16,10 +16,10 @@ from runner.study.schema import Experiment
 
 @dataclass(frozen=True)
 class Method:
-    """A way to a picture of an image, and what it is worth."""
+    """A method that made a picture of an image, and how good that is."""
 
     id: str
-    """As links to a view name it."""
+    """Its name in links to a view."""
     label: str
     picture: PictureFile
     slot: Slot
@@ -84,7 +84,7 @@ def place_sheet(image: ImageData, data: SiteData, scatters: Scatters) -> PlaceSh
 
 
 def _order(method: Method) -> tuple[bool, bool, tuple[int, float]]:
-    """The original first, then what was trained here, the best first, then the rest in the study's order."""
+    """Sort key: the original, then what was trained here, best first, then the rest in the study's order."""
     is_original = method.view == (BICUBIC, method.id)
     return not is_original, method.slot.is_imported, method.verdict.order if method.verdict else (0, 0.0)
 

@@ -15,7 +15,7 @@ _NAMES = {"lr_psnr": "consistency", "niqe": "NIQE"}
 
 
 def published_figures(check: Check, data: SiteData) -> list[tuple[str, Figure]]:
-    """Figures with the title of their image; none where nothing was published that tells."""
+    """Figures with the title of their image; none where nothing published bears on the check."""
     return [
         (cell.image.image.title, figure)
         for cell in data.experiment(check.experiment).cells
@@ -39,7 +39,7 @@ def _of_minutes(check: TimeCheck, cell: Cell, other: Cell) -> Iterator[Figure]:
 
 
 def _of_level_minutes(check: EpochsCheck, cell: Cell) -> Iterator[Figure]:
-    """For epochs, which were not published: a level's minutes as a share of the original's."""
+    """A level's minutes as a share of the original's, in place of epochs, which were not published."""
     levels = cell.timing.levels
     chosen = chosen_levels(check.levels, len(levels) - 1)
     shares = [share for index in chosen if (share := levels[index].published.ratio) is not None]

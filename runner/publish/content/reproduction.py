@@ -25,11 +25,11 @@ class Figures:
     """One measure of a run; None where it is not known."""
 
     published: float | None
-    """Of the picture that the author published, or his minutes' ratio."""
+    """Figure of the picture that the author published, or the ratio of his minutes."""
     weights: float | None
-    """Of what our super-resolution makes of the author's weights."""
+    """Figure of the picture that our super-resolution makes with the author's weights."""
     ours: float | None
-    """Of our own training: the mean over its seeds."""
+    """Figure of our own training: the mean over its seeds."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class ReproducedMeasure:
-    """How one measure of our runs goes with the published one."""
+    """How one measure of our runs agrees with the published one."""
 
     name: str
     title: str
@@ -70,7 +70,7 @@ class ReproducedMeasure:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """All runs of which something was published, and what becomes of them here."""
+    """All runs of which something was published, and how they come out here."""
 
     measures: tuple[ReproducedMeasure, ...]
     runs: tuple[ReproducedRun, ...]
@@ -83,7 +83,7 @@ class Reproduction:
 
 @dataclass(frozen=True)
 class _Measure:
-    """How a measure of the page is found and told."""
+    """How a measure of the page is computed and shown."""
 
     name: str
     title: str
@@ -140,7 +140,7 @@ def _figure(metrics: Metrics | None, name: str) -> float | None:
 
 
 def _time_of(cell: Cell, data: SiteData) -> Figures:
-    """The original's ratio is 1 wherever it was trained, and no evidence."""
+    """Ratios of training times; none for the original, whose ratio is 1 everywhere, and no evidence."""
     if cell.experiment.id == data.study.original.id:
         return Figures(None, None, None)
     timing = cell.timing

@@ -15,7 +15,7 @@ _LOSS_ROWS = 11
 """Rows of a loss table: about as many epochs as there are snapshots."""
 
 _FEWEST_COLUMNS = 11
-"""Of a snapshot table: those of a full training, so that an early stop does not make its pictures giant."""
+"""Fewest columns of a snapshot table: as in a full training, so that an early stop has no giant pictures."""
 
 _DOES_NOT_MATTER = "n/a"
 """Stands for a switch of lower levels that stay untrained."""
@@ -34,7 +34,7 @@ class SwitchCell:
 
     value: str
     changed: bool
-    """From the original."""
+    """Whether it differs from the original's."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ _CHANGES: Mapping[str, set[Change]] = {
     "sr_noise": {"sr", "noise"},
     "learned": {"learned"},
 }
-"""By value of a switch."""
+"""What each value of a switch changes."""
 
 
 def changes_of(experiments: Iterable[ExperimentData]) -> tuple[Change, ...]:
@@ -160,7 +160,7 @@ class SnapshotRow:
     sheet: Slot
     width: int
     height: int
-    """Of an epoch's two pictures, one above the other."""
+    """Height of an epoch's two pictures, one above the other."""
     epochs: tuple[int, ...]
     stopped_at: int | None
     """Epoch of an early stop."""
@@ -185,7 +185,7 @@ def snapshot_tables(experiment: str, run: Run, original: Run | None) -> tuple[Sn
 
 
 def walk(tables: Sequence[SnapshotTable]) -> tuple[str, ...]:
-    """Whose snapshots can be walked through side by side; empty where some are missing."""
+    """Experiments whose snapshots can be walked through side by side; empty where some are missing."""
     rows = [row for table in tables for row in table.rows]
     if not rows or not all(row.sheet.picture for row in rows):
         return ()

@@ -51,7 +51,7 @@ class TimingChart(Chart):
     unit: str
     mode: Mode
     scale: float
-    """What the published times are multiplied by: so that the original is as long in both."""
+    """Factor on the published times, with which the original is as long in both."""
     is_narrow: bool = False
 
     kind = "timing"
@@ -103,7 +103,7 @@ class TimingChart(Chart):
         _legend(figure, [*levels, published], 4 if self.is_narrow else 10, _FONT_px[self.is_narrow])
 
     def _shown(self, parts: tuple[float, ...], *, is_ghost: bool = False) -> list[float]:
-        """Lengths of a bar's parts; of a total alone no shares are known."""
+        """Lengths of a bar's parts: times, or shares in percent; a published total alone has no shares."""
         total = sum(parts)
         if self.mode == "absolute":
             return [part * self.scale if is_ghost else part for part in parts]
@@ -296,7 +296,7 @@ def _bar_charts(cells: Sequence[Cell], original: str) -> tuple[tuple[Mode, TwoSi
 
 
 def _scale(bars: Sequence[Bar], original: str) -> float:
-    """By which published times become as long as ours: that of the original, else of the longest bars."""
+    """Factor that makes published times as long as ours: by the original, or else by the longest bars."""
     pairs = [(sum(bar.parts), sum(bar.ghost)) for bar in bars if bar.label == original]
     pairs.append((max(sum(bar.parts) for bar in bars), max(sum(bar.ghost) for bar in bars)))
     return next((ours / theirs for ours, theirs in pairs if ours and theirs), 1.0)
@@ -314,7 +314,7 @@ def _ratio_chart(cells: Sequence[Cell], floor: float | None) -> TwoSizes | None:
 
 
 def _published_minutes(cell: Cell) -> tuple[float, ...]:
-    """By level where that was published, else the total."""
+    """Published minutes by level, or else the total alone."""
     by_level = [level.published.value for level in cell.timing.levels]
     known = [minutes for minutes in by_level if minutes is not None]
     if known and len(known) == len(by_level):

@@ -1,6 +1,7 @@
 """Quality against training time: a dot a run, beside the original training, which stands at (1, 0).
 
-Drawn by the page itself, in its own colours and with links; here are places only, in pixels, y downwards.
+The page itself draws it, in its own colours and with links. Only places are computed here, in pixels, with y
+downwards.
 """
 
 from __future__ import annotations
@@ -72,12 +73,12 @@ class Drawing:
     times: tuple[Tick, ...]
     grades: tuple[Tick, ...]
     origin: tuple[float, float]
-    """Where the original stands."""
+    """Place of the original."""
     origin_label: tuple[float, float] | None
     same: tuple[float, float]
-    """From where to where a difference is too small to see."""
+    """Where differences that are too small to see begin and end."""
     noise: tuple[float, float] | None
-    """From where to where a ratio of times may be chance."""
+    """Where ratios of times that may be chance begin and end."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class TradeOff:
     name: str
     measure: Definition
     better: str
-    """What is up in it, in a few words."""
+    """What it means to be further up, in a few words."""
     drawings: tuple[Drawing, ...]
 
 
@@ -204,17 +205,17 @@ def _drawing(name: str, runs: Sequence[Run], size: _Size, noise: float | None) -
 
 
 _Place = Callable[[float], float]
-"""From a value to pixels."""
+"""The place of a value, in pixels."""
 
 
 def _even(low: float, high: float, start: float, end: float, margin: float) -> _Place:
-    """Evenly from `start` to `end`, with a margin (a share of the range) on both sides of `low` to `high`."""
+    """Linear scale from `start` to `end`, with a margin (a share of the range) beside `low` and `high`."""
     wide = (high - low) * (1 + 2 * margin)
     return lambda value: start + (value - low + (high - low) * margin) / wide * (end - start)
 
 
 def _across(runs: Sequence[Run], size: _Size) -> _Place:
-    """Times by their logarithms: half as long is as far from 1 as twice as long."""
+    """Logarithmic scale of times: half as long is as far from 1 as twice as long."""
     logs = [math.log(run.time) for run in runs]
     low, high = min([*logs, math.log(0.65)]), max([*logs, math.log(1.2)])
     place = _even(low, high, size.left, size.width - size.right, 0.06)
@@ -222,7 +223,7 @@ def _across(runs: Sequence[Run], size: _Size) -> _Place:
 
 
 def _up(name: str, runs: Sequence[Run], size: _Size) -> _Place:
-    """Differences, even near 0 and by their logarithms far from it: no wreck hides the rest. Good is up."""
+    """Scale of differences: linear near 0, logarithmic far off, so no failure hides the rest. Good is up."""
     measure = DEFINITIONS[name]
     sign = 1 if measure.better == "higher" else -1
 

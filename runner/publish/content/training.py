@@ -11,7 +11,7 @@ from runner.publish.data.model import Cell, ImageData, Level, SiteData
 from singan.settings import TrainingSettings
 
 _CURVE_POINTS = 60
-"""Of a curve as wide as a hand; the charts of experiments have all."""
+"""Most points of a curve, which is small on this page; the charts of experiments have all."""
 
 _LEAST_LOSS = 1e-6
 """Where the logarithmic scale of losses ends."""
@@ -130,7 +130,7 @@ def _take(level: Level) -> Take:
 
 
 def _spread(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """So many of its points, evenly, the first and the last among them."""
+    """At most `_CURVE_POINTS` points of a curve, evenly spread, the first and the last among them."""
     steps = min(_CURVE_POINTS, len(curve)) - 1
     places = {round(step * (len(curve) - 1) / max(1, steps)) for step in range(steps + 1)}
     return [curve[place] for place in sorted(places)]

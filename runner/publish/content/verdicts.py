@@ -1,4 +1,4 @@
-"""What pictures are worth beside the original's, in two words: the effect, and how sure it is.
+"""How pictures compare with the original's, in two words: the effect, and how sure it is.
 
 Consistency with the input and naturalness decide together, as a wreck may have either alone: a plain
 enlargement is faithful, invented texture natural. The other measures say what they say: a picture is
@@ -27,7 +27,7 @@ RANKED = ("lr_psnr", "niqe")
 """The measures that decide together."""
 
 PLAIN, MUCH = 3, 10
-"""From so many times the least visible difference on, it is no longer slight; and it is much."""
+"""Multiples of the least visible difference from which on an effect is not slight any more, and is much."""
 
 Effect = Literal[
     "much better",
@@ -141,7 +141,7 @@ def effect_of_pictures(mine: Metrics, original: Metrics) -> Effect | None:
 
 
 def judge_imported(cell: Cell, original: Cell, factor: str) -> Judged | None:
-    """What was trained elsewhere beside the original that was, too: by single pictures, a hint at most."""
+    """Judge an imported run beside the imported original: by single pictures, so it is a hint at most."""
     mine, theirs = imported_metrics(cell, factor), imported_metrics(original, factor)
     effect = None if cell is original else effect_of_pictures(mine, theirs)
     if effect is None:
@@ -174,8 +174,8 @@ def meets(effect: Effect, expected: Literal["better", "not worse", "worse"]) -> 
 def joint_effect(grades: Sequence[int | None]) -> Effect:
     """One effect of several measures, from -3 (much worse) to 3; None is one that is missing or undecided.
 
-    What is much worse in one is much worse, as nothing makes up for it; what is better in one must not be
-    worse in another.
+    What is much worse in one measure is much worse altogether, as nothing makes up for it; what is better in
+    one must not be worse in another.
     """
     known = [grade for grade in grades if grade is not None]
     low, high = min(known, default=0), max(known, default=0)

@@ -41,9 +41,9 @@ class Choice:
     is_original: bool = False
     """Whether it is the result that the others are compared with."""
     residual: ResidualMap | None = None
-    """What is left of it less the input, once it is as small."""
+    """Map of its difference from the input, once it is shrunk to the input's size."""
     apart: ColourMap | None = None
-    """How its colours differ from the original's."""
+    """Map of how its colours differ from the original's."""
     shift: str = ""
     """How far it is from its input, in figures."""
 

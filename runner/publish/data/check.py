@@ -18,7 +18,7 @@ _SUFFIXES = {"WEBP": ".webp", "PNG": ".png"}
 
 
 class Inspector:
-    """Looks at every picture once; what is wrong goes to `notes` and into the picture's place."""
+    """Looks at every picture once; what is wrong is added to `notes` and shown in the picture's place."""
 
     def __init__(self, results: Results, notes: list[str]) -> None:
         self._results = results
@@ -31,7 +31,7 @@ class Inspector:
         return sum(isinstance(found, str) for found in self._seen.values())
 
     def slot(self, picture: Picture | None, otherwise: str, stand_in: str | None) -> Slot:
-        """The place of a picture; `otherwise` stands there when the record names none."""
+        """The place of a picture; `otherwise` is shown there when the record names none."""
         if picture is None:
             return Slot(None, otherwise)
         if picture not in self._seen:

@@ -61,7 +61,7 @@ def gather(study: Study, results_root: Path, profile: str | None = None) -> Site
 
 
 def gather_all(study: Study, results_root: Path, first: str | None = None) -> tuple[SiteData, ...]:
-    """The same of every profile in the record: the one named `first`, then the more faithful ones first."""
+    """`gather` for every profile in the record: the one named `first`, then the others by faithfulness."""
     profiles = profiles_in_order(results_root, first)
     return tuple(
         _Gathering(study, Results(results_root, name), record).site_data()
@@ -134,7 +134,7 @@ class _Gathering:
         return {where: tuple(sorted(found, key=self._preference)) for where, found in runs.items()}
 
     def _is_of_another_picture(self, record: RunRecord) -> bool:
-        """Whether the image was replaced since, as by its stand-in."""
+        """Whether the image has been replaced since the run, e.g. by its stand-in."""
         image = self.image_records.get(record.image)
         return image is not None and image.pixels_sha256 != record.pixels_sha256
 
@@ -222,7 +222,7 @@ class _Gathering:
         return warning
 
     def _changed_crop(self, name: str) -> list[str]:
-        """What tells that an image was recorded in another crop than the study has now."""
+        """What shows that an image was recorded in another crop than the study has now, if anything does."""
         record, image = self.image_records.get(name), self.shown[name]
         if record is None or record.is_own or record.stand_in is not None:
             return []
@@ -253,7 +253,7 @@ class _Gathering:
     def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
         """The original on the same image: with the run's seed and factor if there is one, else the first.
 
-        Of one that was trained elsewhere no times are known.
+        One that was trained elsewhere is passed over, as its times are not known.
         """
         found = self.runs.get((self.study.original.id, image.image.id), ())
         originals = [original for original in found if original.imported_from is None]
@@ -264,7 +264,7 @@ class _Gathering:
     def _published(
         self, experiment: Experiment, image: ImageData
     ) -> tuple[Published | None, Published | None]:
-        """Minutes of an experiment and of the original, as the study tells them or what was imported does."""
+        """Published minutes of an experiment and of the original, from the study or from imported folders."""
         both = (experiment, self.study.original)
         mine, theirs = (self._published_of(each, image.image.id) for each in both)
         return mine, theirs
@@ -281,9 +281,9 @@ class _Gathering:
         return told
 
     def _times_of_equal_work(self) -> Iterator[tuple[Hashable, float]]:
-        """Clock times of levels, each with what decides its work: size, width, epochs, machine, and whether
-        lower levels or SR take part in its adversarial input. What it is reconstructed from is made once a
-        level, so it takes no time worth telling.
+        """Times of levels in seconds, on a CPU processor time, each with what decides its work: size, width,
+        epochs, machine, and how its adversarial input is made. The reconstruction input is made once a level,
+        which takes no time worth mentioning.
         """
         seen = set()
         for (name, _), records in self.runs.items():
@@ -300,7 +300,7 @@ class _Gathering:
                     yield work, processor_seconds(level) or level.seconds
 
     def _published_pictures(self, record: PublishedRecord) -> Iterator[PublishedPicture]:
-        """What was measured on the author's pictures, where it was against the picture that is shown here."""
+        """What was measured on the author's pictures, if it was against the picture that is shown here."""
         for picture in record.pictures:
             image = self.image_records.get(picture.image)
             is_known = picture.experiment in self.study.experiment and picture.image in self.shown
@@ -316,12 +316,12 @@ class _Gathering:
 
 
 def _images_shown(study: Study, records: Iterable[ImageRecord]) -> Mapping[str, Image]:
-    """The study's images and the user's own; the study's are left out where only one's own were used."""
+    """The study's images and the user's own; the study's are left out where only own ones were used."""
     own = {
         record.id: Image.model_construct(
             id=record.id,
             title=record.title,
-            file="",  # one's own picture has no address, and none is needed to show it
+            file="",  # an own picture has no address, and none is needed to show it
             url="",
             sha256="",
             size=Dimensions(width=record.width, height=record.height),

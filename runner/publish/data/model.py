@@ -40,7 +40,7 @@ class Window:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Its middle, as a link to a view names it."""
+        """Its centre, as links to a view name it."""
         return self.left + self.width / 2, self.top + self.height / 2
 
 
@@ -48,7 +48,7 @@ class Window:
 class PictureFile:
     """A picture of the record.
 
-    Its name on the site is its content, so equal pictures are one file and a name never has to be trusted.
+    It is named after a digest of its content, so equal pictures are one file, and no name has to be trusted.
     """
 
     source: Path
@@ -59,7 +59,7 @@ class PictureFile:
 
     @property
     def url(self) -> str:
-        """The picture itself, untouched."""
+        """Path of the unchanged picture on the site."""
         return f"pictures/{self.digest[:20]}{self.suffix}"
 
     @property
@@ -72,7 +72,7 @@ class PictureFile:
         )
 
     def crop_url(self, window: Window) -> str:
-        """Where what is in a window of it lies by itself, pixel for pixel."""
+        """Path of a file with only what is in a window of the picture, pixel for pixel."""
         where = f"{window.left}-{window.top}-{window.width}x{window.height}"
         return f"crops/{self.digest[:20]}-{where}.webp"
 
@@ -82,14 +82,14 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of a picture: it, or why it is not there."""
+    """The place of a picture: the picture, or why it is not there."""
 
     picture: PictureFile | None
     gap: str = ""
     stand_in: str | None = None
     """What stands in for the study's image in this picture."""
     is_imported: bool = False
-    """Whether it was made by what was trained elsewhere."""
+    """Whether it was made by levels that were trained elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Run:
 
     @property
     def is_imported(self) -> bool:
-        """Whether it was trained elsewhere: what it is a run of is hearsay, and no evidence."""
+        """Whether it was trained elsewhere: how is only the importer's word, and no evidence."""
         return self.record.imported_from is not None
 
 
@@ -130,7 +130,7 @@ class ImageData:
     nearest: Slot
     bicubic: Slot
     ground_truth: tuple[tuple[str, Slot], ...]
-    """By factor."""
+    """Ground truths by factor."""
 
     def is_framed(self, slot: Slot) -> bool:
         """Whether a picture is as large as the enlarged input: a place in one is the same in the other."""
@@ -166,7 +166,7 @@ class Cell:
     state: State
     output: Slot
     timing: Timing
-    """Of the first run; of the published figures alone where there is none."""
+    """Timing of the first run, or of the published figures alone where there is no run."""
 
     @property
     def run(self) -> Run | None:
@@ -216,13 +216,13 @@ class SiteData:
     faulty_pictures: int
     """How many pictures that the record names are missing, or not what it says; the notes say which."""
     notes: tuple[str, ...]
-    """What the record lacks or has too much of, one line each."""
+    """What the record lacks, or has and the study does not; one line each."""
     noise_floor: NoiseFloor | None
     """How far times scatter by themselves; None where too little was timed twice."""
     published_pictures: tuple[PublishedPicture, ...]
     """Figures of the author's pictures, of the factor shown first and of the images as they are here."""
     windows: Mapping[str, tuple[Window, ...]]
-    """By image: the places to look at first, in pixels of the enlarged input."""
+    """The places to look at first, by image, in pixels of the enlarged input."""
 
     def published_metrics(self, cell: Cell) -> Metrics | None:
         """What was measured on the picture that the author published of this experiment and image."""
@@ -261,7 +261,7 @@ class SiteData:
 
     @property
     def is_faithful(self) -> bool:
-        """Whether the profile is to train as long and as wide as in the paper."""
+        """Whether the profile trains as long and as wide as the paper."""
         wide = self.profile.base_width >= TrainingSettings().base_width
         return self.profile.id == "paper" and self.profile.epochs >= PUBLISHED_EPOCHS and wide
 
@@ -303,7 +303,7 @@ class SiteData:
             yield from (run.output for run in cell.runs)
 
     def crops(self) -> Iterator[tuple[PictureFile, tuple[Window, ...]]]:
-        """Every picture that is shown in windows, with these: of inputs and outputs of equal size."""
+        """Every input and output that is shown in windows, with these windows; all have the same size."""
         for image in self.images:
             windows = self.windows[image.image.id]
             own = [cell.output for cell in self.cells if cell.image is image]
@@ -317,5 +317,5 @@ class SiteData:
 
 
 def digest_of(*parts: str) -> str:
-    """Names a derived file after everything that decides its content."""
+    """Name of a derived file: a digest of everything that decides its content."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""How far training times scatter by themselves: trainings of equal work, timed in this very record."""
+"""How far training times scatter by chance, from trainings of equal work that this record has timed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from runner.metrics.statistics import CONFIDENCE, spread_within
 
 _LEAST_FREEDOM = 3
-"""With fewer degrees of freedom the scatter is a guess that covers any ratio."""
+"""With fewer degrees of freedom, the scatter is known so badly that any ratio could be chance."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class NoiseFloor:
 
 
 def noise_floor(times: Iterable[tuple[Hashable, float]]) -> NoiseFloor | None:
-    """Floor of these times, seconds, each with what names its work; None where too few works are repeated.
+    """Noise floor of pairs of a work's name and its seconds; None where too little work was repeated.
 
-    Logarithms of times scatter alike whatever the work: their deviation is pooled over all works (spread.py),
-    and a ratio of two times scatters by the square root of 2 more.
+    Logarithms of times scatter alike whatever the work, so their deviation is pooled over all works
+    (`spread_within`); that of a ratio of two times is larger by the square root of 2.
     """
     groups: dict[Hashable, list[float]] = defaultdict(list)
     for work, seconds in times:

@@ -13,7 +13,7 @@ from singan.errors import UserError
 def profiles_in_order(root: Path, first: str | None = None) -> Mapping[str, ProfileRecord]:
     """The profiles of the record at `root` by the names of their folders, the most faithful one first.
 
-    `first` names one to be put before the others. Raises `UserError` where it, or any profile, is missing.
+    `first` is put before the others. Raises `UserError` where it is missing, or there is no profile at all.
     """
     present = {name: record for name in profiles_in(root) if (record := Results(root, name).profile())}
     if not present:

@@ -18,9 +18,9 @@ class Compared:
     value: float | None
     original: float | None
     processor: tuple[float | None, float | None] = (None, None)
-    """The same in processor time, seconds: on a CPU what to compare, where both are known."""
+    """Both in processor time, seconds. On a CPU, these are compared if both are known."""
     is_noise: bool = False
-    """Whether the ratio is no further from 1 than two trainings of equal work."""
+    """Whether the ratio is no further from 1 than that of two trainings of equal work may be."""
 
     @property
     def ratio(self) -> float | None:
@@ -36,7 +36,7 @@ class Compared:
 
 
 def total_ratio(times: Iterable[Compared]) -> float | None:
-    """Ratio of the sums, over all that have one, of processor time if all of these have it; else None."""
+    """Ratio of the sums of all times that have one, in processor time if all of these have it; else None."""
     known = [time for time in times if time.ratio is not None]
     processor = [time.processor for time in known]
     wall = [(time.value, time.original) for time in known]
@@ -47,7 +47,7 @@ def total_ratio(times: Iterable[Compared]) -> float | None:
 
 @dataclass(frozen=True)
 class LevelTime:
-    """One level: measured in seconds on the wall, published in minutes."""
+    """One level: measured in wall seconds, published in minutes."""
 
     level: int
     record: LevelRecord | None
@@ -62,7 +62,7 @@ class LevelTime:
 
 @dataclass(frozen=True)
 class Timing:
-    """A run: measured in seconds on the wall, published in minutes."""
+    """A run: measured in wall seconds, published in minutes."""
 
     levels: tuple[LevelTime, ...]
     measured: Compared
@@ -80,7 +80,7 @@ class Trained:
 
     @property
     def seconds(self) -> float | None:
-        """Training time of all levels on the wall, shared ones included; None when some are missing."""
+        """Wall time of training all levels, shared ones included; None when some are missing."""
         return sum(level.seconds for level in self.levels.values()) if self.complete else None
 
     @property
@@ -110,7 +110,7 @@ def machine_of(level: LevelRecord) -> tuple[str | int, ...]:
 
 
 def processor_seconds(level: LevelRecord | None) -> float | None:
-    """Processor time of a level, where it is worth comparing: work of a GPU is not counted in it."""
+    """Processor time of a level trained on a CPU; None for a GPU, whose work it does not count."""
     return level.processor_seconds if level is not None and level.provenance.device == "cpu" else None
 
 
@@ -177,7 +177,7 @@ def _level_count(run: Trained, original: Trained, *published: Published | None) 
 
 
 def _minutes_by_level(published: Published | None, count: int) -> dict[int, float]:
-    """What was published a level: all of them, or the last one's only."""
+    """Published minutes by level: of all levels, or of the last one only."""
     if published is None:
         return {}
     if published.minutes_per_level is not None:

@@ -15,10 +15,10 @@ from runner.publish.data.decode import decoded
 from runner.publish.data.model import ImageData, PictureFile, Slot, Window
 
 SIDE_px = 160
-"""Of a window; two stand side by side on a phone."""
+"""Side of a window; two stand side by side on a phone."""
 
 MOST = 3
-"""Windows of an image."""
+"""Most windows of an image."""
 
 GRAIN_px = 4
 """Pictures are compared as means of squares of this side: finer than that is grain, which differs anyway."""
@@ -41,10 +41,10 @@ def windows_of(image: ImageData, outputs: Iterable[Slot]) -> tuple[Window, ...]:
 
 
 def disagreement(methods: Sequence[_Map]) -> _Map:
-    """How far half of the methods, at least, are from the middle one at each place, in grey levels.
+    """Median distance of the methods from their median at each place, in grey levels.
 
-    A middle does not mind a few wrecked pictures, which differ from the others everywhere. 1 everywhere for a
-    single method, which has none to disagree with.
+    A median ignores a few failed pictures, which differ from the others everywhere. A single method has none
+    to disagree with, and gives 1 everywhere.
     """
     if len(methods) < 2:
         return np.ones_like(methods[0])
@@ -59,7 +59,7 @@ def detail(grey: _Map) -> _Map:
 
 
 def choose(disagreement: _Map, detail: _Map, frame: Window) -> tuple[Window, ...]:
-    """Windows of a picture with the greatest product of both means, one after another, none over another.
+    """Windows of a picture with the greatest product of both means, chosen one by one, none over another.
 
     The maps have a value for each square of `GRAIN_px` of `frame`, the whole picture; no window reaches into
     squares that its right or lower edge cuts off.
@@ -78,7 +78,7 @@ def choose(disagreement: _Map, detail: _Map, frame: Window) -> tuple[Window, ...
 
 
 def _sums(values: _Map, height: int, width: int) -> _Map:
-    """Sum of every rectangle of this size, by the place of its upper left corner."""
+    """Sum over every rectangle of this size, by its upper left corner (from a summed-area table)."""
     total = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int64)
     total[1:, 1:] = values.cumsum(0).cumsum(1)
     return (
@@ -87,12 +87,12 @@ def _sums(values: _Map, height: int, width: int) -> _Map:
 
 
 def _middle(stack: _Map) -> _Map:
-    """The median along the first axis, of an even number the greater of both in the middle: always whole."""
+    """Median along the first axis; of an even number the greater of the middle two, so it is always whole."""
     middle = len(stack) // 2
     found: _Map = np.partition(stack, middle, axis=0)[middle]
     return found
 
 
 def _grey(picture: PictureFile) -> _Map:
-    """Its brightness, 0 to 255, as means of squares of `GRAIN_px`."""
+    """Brightness of a picture, 0 to 255, as means over squares of side `GRAIN_px`."""
     return np.asarray(decoded(picture).convert("L").reduce(GRAIN_px)).astype(np.int64)

@@ -15,7 +15,7 @@ from runner.publish.output.folder import SiteFolder
 from singan.errors import UserError
 
 _FEW = 16
-"""Pieces that are made sooner than processes are started."""
+"""So few pieces are made sooner than processes are started."""
 
 
 class Derived(Protocol):
@@ -42,7 +42,7 @@ def write_derived(pieces: Iterable[Derived], folder: SiteFolder) -> None:
 
 
 def _made(pieces: Sequence[Derived]) -> Iterator[tuple[bytes, ...]]:
-    """In their order."""
+    """Contents of the pieces, in their order."""
     workers = min(cores(), len(pieces) // _FEW)
     if workers < 2:
         yield from map(_make, pieces)

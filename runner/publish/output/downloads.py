@@ -46,7 +46,7 @@ def _json(data: SiteData) -> bytes:
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON is of any type
-    """The same with null for what JSON has no number for: a loss that diverged."""
+    """The value with None for numbers that JSON does not have: a loss that diverged."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -124,7 +124,7 @@ def _csv(rows: Iterable[Row]) -> bytes:
 
 
 def _inert(value: str | float | None) -> str | float | None:
-    """Text that a spreadsheet would take for a formula, with an apostrophe before it, and nothing to obey."""
+    """Text with an apostrophe before what a spreadsheet would take for a formula, and made `harmless`."""
     if not isinstance(value, str):
         return value
     return harmless(f"'{value}" if value.startswith(_FORMULA_STARTS) else value)

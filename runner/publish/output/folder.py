@@ -20,9 +20,9 @@ from runner.publish.output.turns import turn
 from singan.errors import UserError
 
 STAGING = f"{MARKER}.new"
-"""Holds what is prepared; left behind only by a build that was killed, until the next one."""
+"""Folder of the files that are prepared; a build that was killed leaves it behind until the next one."""
 LOCK = f"{MARKER}.lock"
-"""There while a build writes."""
+"""Lock file, which is there while a build writes."""
 
 _NOBODYS = frozenset([STAGING, LOCK, "lost+found"])
 """What may be in a folder that is empty: our own litter, and what a new file system comes with."""
@@ -58,7 +58,7 @@ class SiteFolder:
             self.write(name, make())
 
     def take_over(self, name: str) -> bool:
-        """Whether such a file is there, if need be from the old site."""
+        """Whether the file has been written already, or could be taken over from the old site."""
         if name in self.digests:
             return True
         digest = self.old_digests.get(name)
@@ -146,7 +146,7 @@ def _old(out: Path) -> _Old:
 
 @contextmanager
 def _existing(out: Path) -> Iterator[None]:
-    """Make sure the folder is there; one that was made for nothing goes again."""
+    """Make sure the folder is there; one that was made in vain is removed again."""
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -206,7 +206,7 @@ def _in_the_way(path: Path) -> UserError:
 
 
 def _put_in_place(folder: SiteFolder, old: _Old, made_with: str) -> None:
-    """Rename what was prepared into place, remove what is no longer wanted, and say last that it is done."""
+    """Rename what was prepared into place, remove what is no longer wanted, and write the manifest last."""
     out, staging = folder.old, folder.staging
     new = [path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()]
     new = [name for name in new if name != MARKER]
@@ -223,14 +223,14 @@ def _put_in_place(folder: SiteFolder, old: _Old, made_with: str) -> None:
 
 
 def _write_manifest(manifest: Manifest, staging: Path, folder: Path | None = None) -> None:
-    """Write it into a folder (the staging one by default) so that it is there as it was or as it will be."""
+    """Write a manifest into a folder, `staging` by default, so that it is never there in part."""
     prepared = staging / f"{MARKER}.prepared"
     prepared.write_bytes(manifest.encoded())
     prepared.replace((folder or staging) / MARKER)
 
 
 def _precedence(name: str, out: Path) -> tuple[bool, bool, bool, str]:
-    """Files before the pages that show them, new pages before old ones that come to link to them."""
+    """Sort key: files before the pages that show them, new pages before old ones that will link to them."""
     return (out / name).exists(), name.endswith(".html"), name == "index.html", name
 
 

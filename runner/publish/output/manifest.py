@@ -1,4 +1,4 @@
-"""What a site's folder says of itself: which files in it were written here, and what made them."""
+"""The manifest of a site's folder: which files in it were written here, and what made them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Manifest:
     """Digest of each file, by name."""
 
     def encoded(self) -> bytes:
-        """As it lies in the folder; the same files give the same bytes."""
+        """The bytes of the manifest's file; the same files give the same bytes."""
         whole = {"made_with": self.made_with, "files": dict(sorted(self.files.items()))}
         return (json.dumps(whole, indent=1) + "\n").encode()
 
@@ -29,7 +29,7 @@ EMPTY = Manifest("", {})
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """The manifest in a file; None where there is none, or what is there says nothing to go by."""
+    """The manifest in a file; None where there is none, or it cannot be used."""
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
         made_with, files = whole["made_with"], whole["files"]

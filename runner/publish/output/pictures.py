@@ -25,12 +25,12 @@ def copy_pictures(data: SiteData, folder: SiteFolder) -> None:
 
 
 def all_thumbnails(data: SiteData) -> Iterator[Thumbnails]:
-    """Of every picture that has some."""
+    """The thumbnails of every picture that has some."""
     return (Thumbnails(slot.picture) for slot in data.slots() if slot.picture)
 
 
 def all_crops(data: SiteData) -> Iterator[Crops]:
-    """Of every picture that is shown in windows."""
+    """The pieces of every picture that is shown in windows."""
     return (Crops(picture, windows) for picture, windows in data.crops())
 
 

@@ -1,6 +1,6 @@
 """Pages become HTML: templates, strict about what they use, escaping everything.
 
-What no page may hold even escaped, control characters, is replaced in the finished page: there none escapes.
+Control characters, which no page may hold even escaped, are replaced in the finished page, so none is missed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Renderer:
         )
 
     def html(self, page: Page) -> bytes:
-        """The page's file."""
+        """The bytes of the page's file."""
         return self.fill(self._environment.get_template(f"pages/{page.template}"), page)
 
     def fill(self, template: Template, page: Page) -> bytes:

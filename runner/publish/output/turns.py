@@ -16,7 +16,7 @@ LONGEST_WAIT_s = 600.0
 
 @contextmanager
 def turn(lock: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `lock` while in here; it is gone afterwards. `what` is being written, for people.
+    """Context that holds the lock file `lock`, which is gone afterwards. `what` is being written, for people.
 
     Raises `UserError` where another process keeps it too long, and `OSError` where it cannot be made.
     """
