@@ -134,12 +134,6 @@ def _is(name: str, *suffixes: str) -> bool:
     return name.endswith(suffixes)
 
 
-def _place(fragment: str) -> str:
-    """The id a fragment leads to; one of a view, `img=cows&a=...`, leads to the viewer of that image."""
-    image = parse_qs(fragment).get("img")
-    return f"viewer.{image[0]}" if image else unquote(fragment)
-
-
 def _target(path: str, page: str) -> str:
     """The file that a path in a page leads to; one that begins with a slash begins in the site's folder.
 

@@ -14,8 +14,8 @@ from runner.execution.machine import cores
 from runner.publish.output.folder import SiteFolder
 from singan.errors import UserError
 
-_FEW = 16
-"""So few pieces are made sooner than processes are started."""
+_FEW = 128
+"""Pieces that one process makes sooner than a second one begins: 12 ms of processor time each, against 2 s."""
 
 
 class Derived(Protocol):

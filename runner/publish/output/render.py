@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2.bccache import Bucket
 from rjsmin import jsmin
 
 from runner.files import is_litter
@@ -28,6 +29,25 @@ from singan.settings import PUBLISHED_EPOCHS
 TEMPLATES = shipped("site_templates")
 
 DOWNLOADS = ("study.json", "runs.csv", "levels.csv")
+
+
+class _CompiledTemplates(BytecodeCache):
+    """Compiled templates, kept by the process: each profile renders the same ones."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill a template's bucket if it was compiled before."""
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _CompiledTemplates()
 
 
 class Renderer:
@@ -79,6 +99,7 @@ def _environment() -> Environment:
         raise UserError("the page templates are missing", where=str(TEMPLATES), right="install singan again")
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        bytecode_cache=_COMPILED,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
