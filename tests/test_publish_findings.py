@@ -14,16 +14,18 @@ import pytest
 from helpers.records import Synthetic, small_study, write_published_figures, write_results
 from runner.metrics.statistics import Difference
 from runner.publish.content.comparison import Comparison, compare_experiments, noise_spread, outputs
-from runner.publish.content.evidence import Figure
+from runner.publish.content.evidence import Figure, time_figures
 from runner.publish.content.findings import Answer, Finding, agreed, findings, overall, quality_answer
 from runner.publish.content.metrics import metric_tables, signed
 from runner.publish.content.verdicts import Effect, Judged
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
+from runner.publish.data.noise_floor import NoiseFloor
 from runner.publish.site import build_site
 from runner.publish.words import TIMES
 from runner.record.results import Results, run_name
 from runner.record.schema import Draw, LevelRecord, RunRecord
+from runner.study.claims import TimeCheck
 from runner.study.schema import Study
 
 EXPERIMENTS = ("original", "early-stop", "real-b")
@@ -163,7 +165,10 @@ def _is_worse(lab: Lab) -> bool:
 
 
 @pytest.mark.parametrize(("seconds", "answer"), [(0.6, "supported"), (2.0, "not supported")])
-def test_training_time_is_compared_on_the_same_machine_only(lab: Lab, seconds: float, answer: str) -> None:
+def test_training_time_is_compared_on_the_same_machine_only(
+    lab: Lab, seconds: float, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.publish.data.gather.noise_floor", lambda _: None)
     own = {level.key for seed in SEEDS for level in lab.levels("original", seed)}
     for seed in SEEDS:
         for level in lab.levels("early-stop", seed):
@@ -179,6 +184,24 @@ def test_training_time_is_compared_on_the_same_machine_only(lab: Lab, seconds: f
             moved = level.model_copy(update={"provenance": elsewhere, "seconds": 1.0})
             lab.results.write(f"levels/{level.key}", moved)
     assert lab.answers("stop-rule")["time"] == "not run"
+
+
+@pytest.mark.parametrize(
+    ("beside_the_bound", "noise", "holds"),
+    [(0.8, 1.1, True), (0.95, 1.1, None), (1.05, 1.1, None), (1.2, 1.1, False), (1.05, None, False)],
+)
+def test_a_time_that_chance_may_have_moved_across_the_bound_decides_nothing(
+    beside_the_bound: float, noise: float | None, holds: bool | None, lab: Lab
+) -> None:
+    mine, other = (lab.data.cell(name, "colosseum").runs[0] for name in ("early-stop", "original"))
+    ratio = mine.timing.measured.beside(other.timing.measured).ratio
+    assert ratio is not None
+    bound = ratio / beside_the_bound
+    check = TimeCheck(says="x", experiment="early-stop", kind="time", at_least=bound / 9, at_most=bound)
+    floor = None if noise is None else NoiseFloor(noise, trainings=9, groups=3)
+    (figure,) = time_figures(check, mine, other, floor)
+    assert figure.holds is holds
+    assert ("chance" in figure.words) == (holds is None)
 
 
 def test_snapshots_that_look_alike_are_settled(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from scipy.stats import spearmanr
 
-from helpers.records import Synthetic, full_study, write_published_figures, write_results
+from helpers.records import Synthetic, small_study, write_published_figures, write_results
 from runner.publish.content.all_pages import all_pages
 from runner.publish.content.pages import ReproductionPage
 from runner.publish.content.reproduction import Reproduction, reproduction
@@ -16,7 +16,7 @@ from runner.publish.data.gather import gather
 from runner.publish.site import build_site
 from runner.record.results import Results
 
-STUDY = full_study()
+STUDY = small_study(("original", "early-stop", "real-b", "real-c"), ("stone-face", "cows", "colosseum"))
 RUNS = [(e.id, i) for e in STUDY.experiment.values() for i in e.published]
 
 
@@ -97,6 +97,15 @@ def test_figures_against_another_picture_or_of_another_factor_are_left_out(tmp_p
     write(tmp_path / "b", Synthetic(), factor="x4")
     assert reproduction(gather(STUDY, tmp_path / "a")) is None
     assert reproduction(gather(STUDY, tmp_path / "b")) is None
+
+
+def test_what_was_published_is_the_same_in_every_profile(tmp_path: Path) -> None:
+    write(tmp_path, Synthetic())
+    one_image = small_study(("original", "early-stop"), ("colosseum",))
+    write_results(tmp_path, one_image, Synthetic(profile="preview"))
+    here, there = (gather(STUDY, tmp_path, profile) for profile in ("smoke", "preview"))
+    assert len(here.published_pictures) == len(RUNS)
+    assert there.published_pictures == here.published_pictures
 
 
 def test_without_published_figures_there_is_no_page_and_no_link_to_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.content.answer import answer
 from runner.publish.content.charts import loss_chart
-from runner.publish.content.comparison import Scatters, compare_experiments, seed_scatters
+from runner.publish.content.comparison import Scatters, compare_experiments, outputs, seed_scatters
 from runner.publish.content.findings import CheckResult, Finding, findings
 from runner.publish.content.matrix import Shown, matrix
 from runner.publish.content.metrics import metric_tables
@@ -47,7 +47,7 @@ from runner.publish.content.viewer import (
     image_viewer,
 )
 from runner.publish.data.model import Cell, ExperimentData, Run, SiteData
-from runner.publish.words import UNKNOWN, engine_words, machine_words
+from runner.publish.words import UNKNOWN, engine_words, join_words, machine_words
 from runner.record.schema import Metrics, factor_name
 
 
@@ -133,6 +133,7 @@ def _experiment_pages(
             comparison=compare_experiments(experiment, original, factor, scatters)
             if experiment is not original
             else (),
+            compared_on=join_words(_compared_on(experiment, original, factor)),
             verdict=judge_experiment(experiment, original, data, scatters),
             sections=tuple(
                 _section(
@@ -148,6 +149,16 @@ def _experiment_pages(
             before=before,
             after=after,
         )
+
+
+def _compared_on(experiment: ExperimentData, original: ExperimentData, factor: str) -> tuple[str, ...]:
+    """Titles of the images on which both have a picture of an equal seed."""
+    pairs = zip(experiment.cells, original.cells, strict=True)
+    return tuple(
+        mine.image.image.title
+        for mine, theirs in pairs
+        if outputs(mine, factor).keys() & outputs(theirs, factor).keys()
+    )
 
 
 def _about(

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.publish.content.comparison import Scatters
+from runner.publish.content.comparison import Scatters, outputs
 from runner.publish.content.verdicts import (
     Effect,
     Judged,
     effect_of_pictures,
     is_better,
     is_hint,
+    judge_cell,
     judge_experiment,
 )
 from runner.publish.data.model import ExperimentData, ImageData, SiteData
 from runner.publish.data.timing import total_ratio
 from runner.publish.words import join_words, plural
+from runner.record.schema import factor_name
 from runner.study.schema import Experiment
+from singan.settings import PUBLISHED_EPOCHS
 
 _MOST_NAMES = 4
 """Most experiments that a sentence names."""
+
+_TOO_SHORT = 100
+"""A training of less than this part of the published epochs says nothing about a variant."""
 
 Words = tuple[str | Experiment, ...]
 """A sentence in pieces: text, and experiments to be linked."""
@@ -52,7 +58,7 @@ def answer(data: SiteData, scatters: Scatters) -> Answer:
     images = tuple(
         cell.image for cell in original.cells if any(_is_compared(e, cell.image) for e, _ in found)
     )
-    sentences = [_of_quality(found, images), _of_time(found), _of_published(data)]
+    sentences = [_of_quality(found, images, data), _of_time(found, data, scatters), _of_published(data)]
     return Answer(tuple(s for s in sentences if s), _basis([v for _, v in found], images, data))
 
 
@@ -61,7 +67,17 @@ def _is_compared(experiment: ExperimentData, image: ImageData) -> bool:
     return any(not run.is_imported and run.output.picture for run in cell.runs)
 
 
-def _of_quality(found: Sequence[tuple[ExperimentData, Judged]], images: Sequence[ImageData]) -> Words:
+def _is_too_short(data: SiteData) -> bool:
+    """Whether the trainings are too short to say anything about a variant."""
+    return data.profile.epochs * _TOO_SHORT < PUBLISHED_EPOCHS
+
+
+def _of_quality(
+    found: Sequence[tuple[ExperimentData, Judged]], images: Sequence[ImageData], data: SiteData
+) -> Words:
+    if _is_too_short(data):
+        epochs = f"{data.profile.epochs} of {PUBLISHED_EPOCHS} epochs"
+        return (f"Trained for {epochs} a level, the runs here show that all of it works, and nothing more.",)
     if not found:
         return ("No variant has been trained in this record beside the original, so it answers nothing yet.",)
     where = join_words(tuple(image.image.title for image in images))
@@ -77,8 +93,8 @@ def _of_quality(found: Sequence[tuple[ExperimentData, Judged]], images: Sequence
     return tuple(words)
 
 
-def _of_time(found: Sequence[tuple[ExperimentData, Judged]]) -> Words:
-    """A sentence about the shortest training that costs no more than a slight loss."""
+def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, scatters: Scatters) -> Words:
+    """A sentence about the shortest training beside the original's that loses at most slightly anywhere."""
     ratios = [
         (
             total_ratio(
@@ -86,20 +102,40 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]]) -> Words:
             ),
             e,
         )
-        for e, verdict in found
-        if verdict.effect not in {"worse", "much worse"}
+        for e, _ in found
+        if not _loses(e, data, scatters) and not _is_the_original(e, data)
     ]
     known = [(ratio, e) for ratio, e in ratios if ratio is not None]
-    if not known:
+    if not known or _is_too_short(data):
         return ()
     ratio, fastest = min(known, key=lambda each: each[0])
     if ratio >= 1:
-        return ("None that is not clearly worse trains faster.",)
+        return ("None that loses at most slightly trains faster.",)
     cells = [cell for cell in fastest.cells if cell.timing.measured.ratio is not None]
     noise = all(cell.timing.measured.is_noise for cell in cells)
     chance = ", which may be chance: two equal trainings differ as much" if noise else ""
-    who = "The fastest that is not clearly worse, "
+    who = "The fastest that loses at most slightly, "
     return (who, fastest.experiment, f", takes {ratio:.2f} of its training time{chance}.")
+
+
+def _loses(experiment: ExperimentData, data: SiteData, scatters: Scatters) -> bool:
+    """Whether it is worse than the original, by more than a little, on some image."""
+    verdicts = (
+        judge_cell(cell, original, data, scatters)
+        for cell, original in zip(experiment.cells, data.original.cells, strict=True)
+    )
+    return any(verdict is not None and verdict.effect in {"worse", "much worse"} for verdict in verdicts)
+
+
+def _is_the_original(experiment: ExperimentData, data: SiteData) -> bool:
+    """Whether every measure is the original's: of a stop rule, say, that never stopped a level."""
+    factor = factor_name(data.study.study.factor)
+    found = [
+        (outputs(cell, factor), outputs(original, factor))
+        for cell, original in zip(experiment.cells, data.original.cells, strict=True)
+    ]
+    pairs = [(mine[seed], theirs[seed]) for mine, theirs in found for seed in mine.keys() & theirs.keys()]
+    return bool(pairs) and all(mine.metrics == theirs.metrics for mine, theirs in pairs)
 
 
 def _of_published(data: SiteData) -> Words:

@@ -10,6 +10,7 @@ import numpy as np
 from runner.metrics.evaluate import colour_shift
 from runner.publish.data.decode import decoded
 from runner.publish.data.model import Level, Run
+from runner.publish.data.noise_floor import NoiseFloor
 from runner.publish.data.timing import machine_of
 from runner.publish.words import ratio
 from runner.study.claims import EpochsCheck, LossCheck, SettledCheck, TimeCheck, chosen_levels
@@ -43,13 +44,21 @@ def rule_words(check: TimeCheck | LevelCheck) -> str:
     return f"{_level_words(check.levels)}: {what}"
 
 
-def time_figures(check: TimeCheck, run: Run, other: Run | None) -> Iterator[Figure]:
-    """Ratio of training times, where both were measured on the same machine."""
+def time_figures(check: TimeCheck, run: Run, other: Run | None, floor: NoiseFloor | None) -> Iterator[Figure]:
+    """Ratio of training times, where both were measured on the same machine.
+
+    It says neither where two equal trainings, repeated, could fall on either side of a bound (`floor`).
+    """
     if other is None or _machines(run) != _machines(other):
         return
     found = run.timing.measured.beside(other.timing.measured).ratio
     if found is not None:
-        yield Figure(ratio(found), check.holds(found))
+        noise = floor.factor if floor else 1.0
+        answers = {check.holds(found / noise), check.holds(found), check.holds(found * noise)}
+        if len(answers) == 1:
+            yield Figure(ratio(found), answers.pop())
+        else:
+            yield Figure(f"{ratio(found)}, too near a bound to tell from chance", None)
 
 
 def level_figures(check: LevelCheck, run: Run) -> Iterator[Figure]:

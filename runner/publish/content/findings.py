@@ -124,7 +124,7 @@ def _run_figures(check: TimeCheck | LevelCheck, data: SiteData) -> Iterator[tupl
     for cell, run in _runs(data, check.experiment):
         where = cell.image.image.id, run.record.seed
         figures = (
-            time_figures(check, run, others.get(where))
+            time_figures(check, run, others.get(where), data.noise_floor)
             if isinstance(check, TimeCheck)
             else level_figures(check, run)
         )

@@ -131,6 +131,8 @@ class ExperimentPage(Page):
     """What this record says to the author's claims about it."""
     comparison: tuple[Comparison, ...]
     """Comparison with the original, over all images."""
+    compared_on: str
+    """The images that it is about, in words."""
     verdict: Judged | None
     """The verdict by that comparison; None for the original, and where nothing compares."""
     sections: tuple[ImageSection, ...]

@@ -21,6 +21,7 @@ from runner.publish.data.model import (
 )
 from runner.publish.data.noise_floor import noise_floor
 from runner.publish.data.profiles import profiles_in_order
+from runner.publish.data.published import published_pictures
 from runner.publish.data.timing import (
     NOTHING_TRAINED,
     Trained,
@@ -31,13 +32,11 @@ from runner.publish.data.timing import (
 )
 from runner.publish.data.windows import windows_of
 from runner.publish.words import differences, machine_words
-from runner.record.results import Results, read_published
+from runner.record.results import Results
 from runner.record.schema import (
     ImageRecord,
     LevelRecord,
     ProfileRecord,
-    PublishedPicture,
-    PublishedRecord,
     RunRecord,
     factor_name,
 )
@@ -83,7 +82,9 @@ class _Gathering:
         self.shown = _images_shown(study, self.image_records.values())
         self.runs = self._known_runs(results.runs())
         self.floor = noise_floor(self._times_of_equal_work())
-        self.published_pictures = tuple(self._published_pictures(read_published(results.folder.parent)))
+        self.published_pictures = published_pictures(
+            study, self.shown, self.image_records, results.folder.parent
+        )
         self.users = _users_of_levels(self.runs)
         self._note_unknown_images()
         self.notes += [f"a copy by its name, left out: {name}" for name in results.copies()]
@@ -298,16 +299,6 @@ class _Gathering:
                     size = (level.level, level.width, level.height, level.base_width, level.epochs_done)
                     work = (*size, machine_of(level), feed.adversarial, feed.adversarial_upsample)
                     yield work, processor_seconds(level) or level.seconds
-
-    def _published_pictures(self, record: PublishedRecord) -> Iterator[PublishedPicture]:
-        """What was measured on the author's pictures, if it was against the picture that is shown here."""
-        for picture in record.pictures:
-            image = self.image_records.get(picture.image)
-            is_known = picture.experiment in self.study.experiment and picture.image in self.shown
-            is_first_factor = picture.factor == factor_name(self.study.study.factor)
-            is_same = image is not None and image.pixels_sha256 == picture.pixels_sha256
-            if is_known and is_first_factor and is_same:
-                yield picture
 
     def _provenances(self, experiments: Iterable[ExperimentData]) -> list[Provenance]:
         runs = [run for experiment in experiments for cell in experiment.cells for run in cell.runs]
