@@ -358,6 +358,29 @@ def test_a_store_that_cannot_be_used_is_refused(
     assert refused(*command, "--store", store).startswith(said)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*RUN, "--store", ""),
+        (*RUN, "--results", ""),
+        (*RUN, "--images-from", ""),
+        ("run", "--study", ""),
+        ("build-site", *STUDY, "--out", ""),
+        ("serve", ""),
+        (*SUPER_RESOLVE, ""),
+        ("super-resolve", *TINY, "mine.png", "-o", ""),
+        ("export-official", *TINY, "--experiment", "original", "--image", "dots", "--out", ""),
+        ("import-official", ""),
+        ("import-published", ""),
+        ("store", "du", "--store", ""),
+    ],
+)
+def test_an_empty_path_is_refused_and_never_means_this_folder(
+    command: tuple[str, ...], refused: Command
+) -> None:
+    assert "is empty; name a file or a folder" in refused(*command)
+
+
 def test_a_store_of_another_format_is_refused_and_left_alone(folder: Path, refused: Command) -> None:
     (folder / "old").mkdir()
     (folder / "old" / "format").write_text("0\n", encoding="utf-8")

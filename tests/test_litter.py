@@ -85,6 +85,7 @@ def test_a_newer_record_that_an_editor_marked_is_still_a_newer_one(singan: Shell
         ("mine.png", ("super-resolve", "mine.png", *TINY, "-o", "x.png")),
         ("own/mine.png", ("run", *TINY, "--dry-run", "--images-from", "own")),
         ("results/tiny/profile.json", ("build-site", *STUDY)),
+        ("pointer.toml", ("run", "--study", "pointer.toml", "--dry-run")),
     ],
 )
 def test_a_pointer_of_git_lfs_is_called_so_and_not_to_be_deleted(

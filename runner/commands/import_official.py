@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.commands.options import (
+    PATH,
     SEED,
     device_option,
     one_factor_option,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import-official")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--experiment", default="original", show_default=True, help="The experiment it was trained as.")
 @click.option(
     "--profile", "profile_name", default="paper", show_default=True, help="The profile it was trained in."

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.commands import exit_status
-from runner.commands.options import device_option, results_option, store_option, study_option
+from runner.commands.options import PATH, device_option, results_option, store_option, study_option
 
 if TYPE_CHECKING:
     from runner.execution.resources import DeviceName
 
 
 @click.command("import-published")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option(
     "--profile", "profile_name", default="paper", show_default=True, help="The profile they were trained in."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,25 @@ from runner.streams import harmless
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class NamedPath(click.Path):
+    """A path that is not empty: an empty one, as of a variable that is not set, would mean this folder."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; raises `click.BadParameter` for an empty one."""
+        if not os.fspath(value):
+            self.fail("is empty; name a file or a folder, as . for this one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = NamedPath(path_type=Path)
+
+
 def path_option(*flags: str, default: str, what: str, env: str | None = None) -> Callable[[Command], Command]:
     return click.option(
         *flags,
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=default,
         envvar=env,
         show_default=True,
@@ -28,7 +44,7 @@ def path_option(*flags: str, default: str, what: str, env: str | None = None) ->
 
 study_option = click.option(
     "--study",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=default_study,
     show_default="experiments.toml here, or else the one that comes with singan",
     help="The study file.",
@@ -104,7 +120,7 @@ JOBS = Jobs()
 SEED = click.IntRange(0, 2**32 - 1)
 images_from_option = click.option(
     "--images-from",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=None,
     help="A folder of your own pictures, instead of the study's.",
 )

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from runner.commands.options import PATH
+
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default="site")
+@click.argument("folder", type=PATH, default="site")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 def serve(folder: Path, port: int) -> None:
     """Serve a built site on this machine, to look at it in a browser."""

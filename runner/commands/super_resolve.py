@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.commands.options import (
+    PATH,
     SEED,
     device_option,
     one_factor_option,
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 
 
 @click.command("super-resolve")
-@click.argument("picture", type=click.Path(path_type=Path), required=False)
+@click.argument("picture", type=PATH, required=False)
 @click.option("--experiment", default="original", show_default=True, help="The experiment to train as.")
 @click.option(
     "--trained",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=None,
     help="Train nothing: use this trained folder of the public SinGAN, and the picture it was trained on.",
 )
 @one_factor_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The enlarged picture.")
+@click.option("-o", "--output", type=PATH, required=True, help="The enlarged picture.")
 @study_option
 @profile_option
 @click.option("--seed", type=SEED, default=None, help="Seed of all randomness. Default: the study's first.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runner.files import LFS_POINTER
 from runner.study.claims import QualityCheck, TimeCheck
 from runner.study.errors import explain, located, nearest, syntax_error
 from runner.study.schema import Study
@@ -24,6 +25,10 @@ def load_study(path: Path) -> Study:
         raise UserError(
             f"cannot read the study: {reason}", where=str(path), right="name a TOML file with --study"
         ) from None
+    if text.startswith(LFS_POINTER.decode()):
+        raise UserError(
+            "is a Git LFS pointer, not yet the study", where=str(path), right="git lfs pull fetches it"
+        )
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
