@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo site test fuzz coverage lint format clean
+.PHONY: install demo site test test-slow fuzz coverage lint format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
@@ -24,8 +24,12 @@ site: $(INSTALLED)  ## the pages of the committed record
 
 # Files of tests side by side, a core each; past sixteen, the slowest of them decides. PARALLEL= runs one by one.
 PARALLEL ?= -n auto --maxprocesses 16 --dist loadfile --no-loadscope-reorder
-test: lint  ## everything that must hold
-	$(BIN)/pytest $(PARALLEL)
+SLOW := slow or browser
+test: lint  ## all that is tested in some minutes: 2,900 of 3,100 tests
+	$(BIN)/pytest $(PARALLEL) -m "not ($(SLOW))"
+
+test-slow: $(INSTALLED)  ## the others: pages in Chromium, clusters, processes that are killed, fuzzing
+	$(BIN)/pytest $(PARALLEL) -m "$(SLOW)"
 
 # The suite tries a few hundred of these cases, always the same; here they are new each time. SINGAN_FUZZ_CASES is
 # how many there are of all kinds together: make fuzz SINGAN_FUZZ_CASES=100000.
