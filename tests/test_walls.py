@@ -39,6 +39,13 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("package", ["singan", "runner"])
+def test_a_module_can_be_read_in_one_sitting(package: str) -> None:
+    lengths = {path: len(path.read_bytes().splitlines()) for path in (ROOT / package).rglob("*.py")}
+    longest = max(lengths, key=lambda path: lengths[path])
+    assert lengths[longest] <= 350, longest
+
+
 @pytest.mark.parametrize("wall", BREACHES)
 def test_a_breach_is_told_by_the_name_of_its_wall(wall: str, copy: Path) -> None:
     where, line = BREACHES[wall]
