@@ -51,11 +51,11 @@ class Terminal:
         finally:
             self.process.kill()
 
-    def left(self) -> list[str]:
-        """What the command started that is still there."""
+    def children(self) -> list[psutil.Process]:
+        """What the command started that is still there, even when the command is not."""
         return [
-            " ".join(process.info["cmdline"] or ["?"])
-            for process in psutil.process_iter(["cmdline"])
+            process
+            for process in psutil.process_iter()
             if process.pid != self.process.pid and _session(process.pid) == self.process.pid
         ]
 
