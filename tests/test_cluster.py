@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 
@@ -33,6 +34,7 @@ from helpers.cluster import (
     until,
 )
 from helpers.line import Line
+from helpers.outcomes import refused
 from helpers.shell import SINGAN, TINY, Shell
 from helpers.terminal import Terminal
 from helpers.tiny_study import TinyStudy
@@ -225,6 +227,36 @@ def test_an_address_that_is_wrong_or_unsafe_is_refused_in_one_line(
     assert (status, out) == (exit_status.USAGE, "")
     assert err.startswith(f"singan: {why}")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("scheduler", "--host", "0.0.0.0"), "--host: tls needs a certificate for the scheduler"),
+        (("scheduler", "--tls"), "--host: tls needs a certificate for the scheduler"),
+        (("worker", "tls://192.0.2.7:8786"), "ADDRESS: tls needs a certificate for the worker"),
+        (("worker", "tcp://192.0.2.7:8786"), "ADDRESS: tcp://192.0.2.7:8786 is not encrypted"),
+    ],
+)
+def test_nobody_listens_or_joins_unprotected(
+    command: tuple[str, ...], why: str, singan: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.execution.cluster.scheduler.run_scheduler", pytest.fail)
+    monkeypatch.setattr("runner.execution.cluster.worker.run_worker", pytest.fail)
+    assert refused(singan(*command)).startswith(f"singan: {why}")
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"garbage"], ids=["missing", "empty", "garbage"])
+def test_a_certificate_that_cannot_be_used_is_told_in_one_line(
+    damage: bytes | None, singan: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "cert.pem"
+    if damage is not None:
+        file.write_bytes(damage)
+    named = ("ca-file", "client.cert", "client.key")
+    with dask.config.set({f"distributed.comm.tls.{name}": str(file) for name in named}):
+        line = refused(singan("run", *TINY, "--cluster", "tls://192.0.2.7:8786"))
+    assert line.startswith("singan: --cluster: certificates cannot be used: ")
 
 
 @pytest.mark.parametrize("option", [("--jobs", "2"), ("--estimate",)])
