@@ -4,17 +4,23 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
+import psutil
 import pytest
+import torch
+from safetensors.torch import load, save
 
+from helpers.cluster import alone, made_in, until
+from helpers.terminal import Terminal
 from helpers.tiny_study import TinyStudy
 from runner.cli import main
 from runner.commands import exit_status
 from runner.commands.options import DURATION
 from runner.execution.interrupt import TimeLimitReachedError, interruptible
-from runner.store.store import WEIGHTS
+from runner.store.store import WEIGHTS, Store
 
 
 def test_the_first_signal_only_asks_and_leaving_tells_of_it() -> None:
@@ -59,6 +65,60 @@ def test_ctrl_c_keeps_the_epochs_done_and_says_how_to_go_on(tiny_study: TinyStud
     assert err.splitlines()[-1] == "singan: stopped; the same command goes on from what is kept"
     (kept,) = partial.glob("[0-9a-f]*")
     assert kept.stat().st_size > 0
+
+
+def two_processes(tiny: TinyStudy, folder: Path) -> Terminal:
+    """Two pictures at a time, in a terminal."""
+    study = ("--study", str(tiny.path), "--profile", "tiny", "--experiment", "original")
+    return Terminal("run", *study, "--jobs", "2", folder=folder)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_keeps_what_two_processes_are_at_and_leaves_neither(
+    tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    tiny_study.edit("epochs = 2\n", "epochs = 40\n")
+    partial = tmp_path / "store" / "partial"
+    first = two_processes(tiny_study, tmp_path)
+    until(lambda: len(list(partial.glob("[0-9a-f]*"))) == 2, 120)
+    first.press_ctrl_c()
+    assert first.wait(120) == exit_status.INTERRUPTED, first.said
+    assert "Traceback" not in first.said
+    until(lambda: not first.children(), 10)
+    store = Store(tmp_path / "store")
+    kept = {path.name: store.read_partial(path.name) for path in partial.glob("[0-9a-f]*")}
+    assert kept
+    for key, data in kept.items():  # so that it shows whether these are gone on with
+        assert data is not None
+        store.keep_partial(key, save({**load(data), "seconds": torch.tensor(1e6, dtype=torch.float64)}))
+
+    second = two_processes(tiny_study, tmp_path)
+    assert second.wait(300) == 0, second.said
+    assert made_in(tmp_path) == alone(tiny_study, tmp_path / "alone", "original")
+    for key in kept:
+        entry = store.find("levels", key)
+        assert entry is not None
+        assert entry.facts["seconds"] > 1e6
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_while_two_processes_start_is_quiet(
+    tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    terminal = two_processes(tiny_study, tmp_path)
+    until(lambda: sum("spawn_main" in command for command in commands(terminal)) == 2, 120)
+    terminal.press_ctrl_c()
+    assert terminal.wait(120) == exit_status.INTERRUPTED, terminal.said
+    assert "Traceback" not in terminal.said
+    until(lambda: not terminal.children(), 10)
+
+
+def commands(terminal: Terminal) -> list[str]:
+    found = []
+    for process in terminal.children():
+        with suppress(psutil.NoSuchProcess):
+            found.append(" ".join(process.cmdline()))
+    return found
 
 
 def test_the_time_limit_asks_and_leaving_tells_of_it() -> None:

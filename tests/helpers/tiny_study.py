@@ -86,11 +86,16 @@ class TinyStudy:
         return load_images(self.study.image.values())
 
     def plan(
-        self, *experiments: str, seeds: Sequence[int] = (0,), factors: Sequence[float] = (2,), draws: int = 1
+        self,
+        *experiments: str,
+        on: Sequence[str] = (),
+        seeds: Sequence[int] = (0,),
+        factors: Sequence[float] = (2,),
+        draws: int = 1,
     ) -> Plan:
-        """Plan of these experiments (none: all)."""
+        """Plan of these experiments on these images (none: all)."""
         study, images = self.study, self.images
-        selection = select(study, experiments, ())
+        selection = select(study, experiments, on)
         pairs = [(experiment, images[image]) for experiment, image in selection.pairs]
         return make_plan(study.profile["tiny"], pairs, factors=factors, seeds=seeds, draws=draws)
 

@@ -11,12 +11,12 @@ import dask
 import distributed  # noqa: F401  (brings its defaults)
 
 _OURS = {
-    "logging": {"distributed": "critical", "distributed.preloading": "critical"},
     "distributed": {
         "scheduler": {
             "work-stealing": False,  # at most one task a worker is ever handed out
             "active-memory-manager": {"start": False},
         },
+        "nanny": {"pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical"}},  # read before a preload is
         "worker": {
             "profile": {"enabled": False},
             "memory": {"target": False, "spill": False, "pause": False, "terminate": False},

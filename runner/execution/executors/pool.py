@@ -10,8 +10,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -61,7 +61,8 @@ class ProcessPool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self._stop), daemon=True)
-        process.start()
+        with _unheard_ctrl_c():
+            process.start()
         theirs.close()
         taken = {worker.index for worker in self._workers}
         worker = _Worker(process, ours, min(set(range(self.slots)) - taken))
@@ -109,6 +110,19 @@ class ProcessPool:
             worker.process.join()
 
 
+@contextmanager
+def _unheard_ctrl_c() -> Iterator[None]:
+    """Ctrl-C waits until the end of this; a process that is started in here never hears of it.
+
+    It reaches every process of a terminal, and one that is still loading torch would die with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _death(code: int | None) -> str:
     if code is not None and code < 0:
         return signal.Signals(-code).name
@@ -117,7 +131,6 @@ def _death(code: int | None) -> str:
 
 def _work(connection: Connection, stop: Flag) -> None:
     """Main function of a worker, which gets assignments and sends events, until told to stop or orphaned."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     parent = os.getppid()
 
     def wants_stop() -> bool:
