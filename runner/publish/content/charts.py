@@ -264,9 +264,13 @@ class ScatterChart(Chart):
             return (value - low) / (high - low)
 
         dots = [(share(point.published) * wide, share(point.here) * tall) for point in self.points]
-        widths = [_LETTER_px * len(point.label) for point in self.points]
         places = place_labels(
-            dots, widths, height=_LABEL_px, radius=_DOT_px / 2 + 1, area=Box(0, 0, wide, tall)
+            dots,
+            [point.label for point in self.points],
+            letter=_LETTER_px,
+            height=_LABEL_px,
+            radius=_DOT_px / 2 + 1,
+            area=Box(0, 0, wide, tall),
         )
         for point, place in zip(self.points, places, strict=True):
             if place is not None:

@@ -26,7 +26,11 @@ _RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 _GRADES = (1, PLAIN, MUCH, 3 * MUCH, 9 * MUCH)
 """Where the axis of quality may have a tick, in visible differences: where effects change their name."""
 
-_LETTER_px, _LABEL_px, _DOT_px = 6.6, 14.0, 6.0
+_LETTER_px, _LABEL_px, _DOT_px = 6.9, 14.0, 6.0
+"""Width of a letter, in a wide font of that size; height of a line; radius of a dot."""
+
+_CORNER_px = 16.0
+"""Height of the line in the upper left corner that says where it is good to be."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,11 @@ class TradeOff:
     """What it means to be further up, in a few words."""
     drawings: tuple[Drawing, ...]
 
+    @property
+    def corner(self) -> str:
+        """What it means to be in the upper left corner."""
+        return _corner(self.name)
+
 
 @dataclass(frozen=True)
 class TradeOffs:
@@ -118,7 +127,7 @@ class _Size:
     bottom: int = 46
 
 
-_SIZES = (_Size("wide", 640, 390), _Size("narrow", 350, 400, left=50))
+_SIZES = (_Size("wide", 640, 390), _Size("narrow", 350, 420, left=58))
 
 _UP = {
     "lr_psnr": "closer to the input",
@@ -179,7 +188,7 @@ def _drawing(name: str, runs: Sequence[Run], size: _Size, noise: float | None) -
     right, bottom = size.width - size.right, size.height - size.bottom
     ordered = sorted(runs, key=lambda run: run.is_published)  # (labels of our own runs come first)
     at = [(across(run.time), up(run.differences[name])) for run in ordered]
-    labels = _labels([run.experiment for run in ordered], at, (across(1), up(0)), size)
+    labels = _labels([run.experiment for run in ordered], at, (across(1), up(0)), size, _corner(name))
     dots = tuple(
         Dot(run, round(x, 1), round(y, 1), _words(run, name), label)
         for run, (x, y), label in zip(ordered, at, labels[1:], strict=True)
@@ -236,15 +245,29 @@ def _up(name: str, runs: Sequence[Run], size: _Size) -> _Place:
     return lambda difference: place(bent(difference))
 
 
+def _corner(name: str) -> str:
+    return f"faster and {_UP[name]}"
+
+
 def _labels(
-    words: Sequence[str], at: Sequence[tuple[float, float]], origin: tuple[float, float], size: _Size
+    words: Sequence[str],
+    at: Sequence[tuple[float, float]],
+    origin: tuple[float, float],
+    size: _Size,
+    corner: str,
 ) -> list[tuple[float, float] | None]:
-    """Middles of the labels, none over another or over a dot, the original's included."""
-    area = Box(size.left, 0, size.width - 2, size.height - size.bottom - size.top)
+    """Middles of the labels, none over another, over a dot, the original's included, or over the corner's."""
     floor = size.height - size.bottom  # (there y grows upwards)
-    dots = [(x, floor - y) for x, y in (origin, *at)]
-    widths = [_LETTER_px * len(each) for each in ("original", *words)]
-    places = place_labels(dots, widths, height=_LABEL_px, radius=_DOT_px + 1, area=area)
+    area = Box(size.left, 0, size.width - 2, floor - size.top)
+    places = place_labels(
+        [(x, floor - y) for x, y in (origin, *at)],
+        ("original", *words),
+        letter=_LETTER_px,
+        height=_LABEL_px,
+        radius=_DOT_px + 1,
+        area=area,
+        kept_free=[Box(area.left, area.top - _CORNER_px, area.left + _LETTER_px * len(corner), area.top)],
+    )
     return [None if p is None else (round(p.x, 1), round(floor - p.y, 1)) for p in places]
 
 
