@@ -323,7 +323,19 @@ def test_a_failed_run_shows_its_reason_wherever_its_picture_would_be(troubled: B
 def test_a_run_not_done_says_so(troubled: Built) -> None:
     assert troubled.report.not_run == 1
     for name in ("index", "groups/baseline", "experiments/early-stop", "images/colosseum", "timing"):
-        assert "not run" in troubled.pages[f"{name}.html"].text
+        assert "not run" in troubled.pages[f"{name}.html"].text.lower()
+
+
+def test_what_was_not_run_has_no_viewer_no_tables_and_no_tile(troubled: Built) -> None:
+    page = troubled.pages["experiments/early-stop.html"].path.read_text(encoding="utf-8")
+    (absent,) = [part for part in page.split("<section") if "Not run in this profile." in part]
+    assert "viewer" not in absent
+    assert "<table" not in absent
+    assert "The author published" in absent, "its minutes"
+    image = troubled.pages["images/colosseum.html"].path.read_text(encoding="utf-8")
+    sheet, _, missing = image.partition('class="contact"')[2].partition("Not run here:")
+    assert "early-stop.html" not in sheet
+    assert "early-stop.html" in missing
 
 
 def test_an_image_on_which_nothing_was_run_says_so_among_the_places(tmp_path: Path) -> None:

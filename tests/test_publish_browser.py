@@ -400,13 +400,13 @@ def test_the_switch_between_profiles_is_seen_and_followed_without_script(
 def test_charts_of_times_have_a_drawing_for_the_width_of_the_page(page: Page, site: Path) -> None:
     page.goto((site / "timing.html").as_uri())
     page.evaluate(SHOW_ALL)
-    for chart in page.locator(".chart.fitting:visible").all():
+    for chart in page.locator(".chart:visible").all():
         shown, natural = chart.evaluate("image => [image.clientWidth, image.naturalWidth]")
         own = round(natural * 3 / 4)  # a drawing counts in points
         width = page.viewport_size["width"] if page.viewport_size else 0
         assert own == (360 if width < 400 else 900)
         assert shown / own > 0.95, "its text is not shrunk"
-    assert page.locator(".scroll .chart.fitting").count() == 0
+    assert page.locator(".scroll .chart").count() == 0
 
 
 def test_bars_are_shown_in_full_or_as_shares_by_key(page: Page, site: Path) -> None:

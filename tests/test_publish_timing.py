@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from matplotlib.colors import to_rgb
 
 from helpers.records import MACHINE, Synthetic, small_study, write_results
 from helpers.times import levels_of
 from runner import progress
 from runner.publish import words
-from runner.publish.content.timing_charts import RatioChart, TimingChart, TimingCharts, timing_charts
+from runner.publish.content.charts import OWN, QUIET, THEMES, Theme, level_colour
+from runner.publish.content.timing_charts import Bar, RatioChart, TimingChart, TimingCharts, timing_charts
 from runner.publish.data.gather import gather
 from runner.publish.data.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
 from runner.study.published import Published
@@ -161,6 +163,33 @@ def test_the_noise_floor_and_the_line_at_one_are_drawn_and_text_is_large_enough(
             assert sizes, theme
             assert min(sizes) >= (13 if chart.width < 400 else 11)
             assert chart.svgs()[theme] == svg, "the same bytes twice"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_colour_of_a_chart_is_legible_on_its_page_and_on_its_band(theme: Theme) -> None:
+    page, band = {"light": ("#fcfbf9", "#dedad4"), "dark": ("#171614", "#3a3733")}[theme]
+    assert min(contrast(level_colour(theme, level, 9), page) for level in range(9)) >= 3
+    marks = (OWN, QUIET) if theme == "light" else ("#6cc9be", "#a7a099")
+    assert min(contrast(mark, ground) for mark in marks for ground in (page, band)) >= 3
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG 2.2, contrast ratio."""
+    dark, light = sorted(luminance(*to_rgb(colour)) for colour in (first, second))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(*channels: float) -> float:
+    """WCAG 2.2, relative luminance."""
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_names_are_cut_only_where_there_is_no_room() -> None:
+    bar = Bar("plateau-anneal", (1.0, 2.0), (), "")
+    for is_narrow in (True, False):
+        svg = TimingChart((bar,), "minutes", "absolute", 1.0, is_narrow).svgs()["light"].decode()
+        assert "plateau-anneal" in svg
 
 
 def charts_without_floor(folder: Path) -> str:

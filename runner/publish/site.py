@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.publish.content.cards import card_of
-from runner.publish.content.charts import Chart
+from runner.publish.content.charts import Chart, TwoSizes
 from runner.publish.content.pages import ExperimentPage, ImagePage, Page, ReproductionPage, TimingPage
 from runner.publish.content.profiles import ProfilePages, pages_by_profile
 from runner.publish.data.gather import gather_all
@@ -110,14 +110,15 @@ def _write(profiles: Sequence[ProfilePages], folder: SiteFolder, address: str) -
 
 def _charts(page: Page) -> list[Chart]:
     """The charts a page shows."""
-    found: list[Chart | None] = []
+    found: list[Chart] = []
+    sizes: list[TwoSizes[Chart] | None] = []
     if isinstance(page, ExperimentPage):
-        found += [section.details.loss_chart for section in page.sections if section.details]
+        sizes += [section.details.loss_chart for section in page.sections if section.details]
     if isinstance(page, TimingPage):
         found += [chart for image in page.images for chart in image.charts.files]
     if isinstance(page, ReproductionPage):
-        found += [measure.chart for measure in page.found.measures]
-    return [chart for chart in found if chart]
+        sizes += [measure.chart for measure in page.found.measures]
+    return [*found, *(chart for both in sizes if both for chart in both.both)]
 
 
 def _made_with() -> str:

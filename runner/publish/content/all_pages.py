@@ -28,6 +28,7 @@ from runner.publish.content.pages import (
     TrainingPage,
 )
 from runner.publish.content.places import place_sheet
+from runner.publish.content.published import published_words
 from runner.publish.content.reproduction import reproduction
 from runner.publish.content.tables import (
     changes_of,
@@ -180,7 +181,8 @@ def _section(
 ) -> ImageSection:
     details = None if cell.run is None else _details(cell.experiment.id, cell.run, original.run)
     viewer = experiment_viewer(choices, cell, original)
-    return ImageSection(cell, viewer, metric_tables(cell, original, scatters, published), details)
+    tables = metric_tables(cell, original, scatters, published)
+    return ImageSection(cell, viewer, tables, published_words(cell, original, published), details)
 
 
 def _details(experiment: str, run: Run, original: Run | None) -> RunDetails:

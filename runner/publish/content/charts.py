@@ -8,12 +8,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullLocator
 
@@ -31,12 +31,31 @@ _SHAPES = ("o", "s", "^", "D", "v", "P")
 """Markers of the images in a scatter chart."""
 
 _DOT_px = 8
-_LABEL_px = 11
-_LETTER_px = 5.4
-"""Mean width of a letter of a label."""
+_SCATTER_px = 13
+"""Size of a scatter's text, which may be shown a little smaller than drawn."""
+_LABEL_px = 15
+_LETTER_px = 7.4
+"""Width of a letter of a label, in a wide font."""
 
 INK, QUIET, GRID = "#24211e", "#6a645d", "#dedad4"
-_DARK = {INK: "#e8e4de", QUIET: "#a7a099", GRID: "#3a3733"}
+OWN = "#0f6b63"
+"""The accent: what was measured here."""
+_DARK = {INK: "#e8e4de", QUIET: "#a7a099", GRID: "#3a3733", OWN: "#6cc9be"}
+
+_SCALES = {
+    "light": LinearSegmentedColormap.from_list(
+        "light", ["#440154", "#3b528b", "#1d857a", "#5a841c", "#a56a00"]
+    ),
+    "dark": LinearSegmentedColormap.from_list(
+        "dark", ["#9a8cf0", "#5f9be8", "#3fc0b0", "#9bd14f", "#fde725"]
+    ),
+}
+"""From coarse to fine: as viridis, but nothing too light for a light page, or too dark for a dark one."""
+
+LEFT_px = {True: 52, False: 64}
+"""Room for the scale on the left, by whether a chart is narrow."""
+FONT_px = {True: 13, False: 11}
+"""Size of text: a phone shows a narrow chart at about its own size, a wide one is enlarged."""
 
 _SETTINGS = {
     "svg.hashsalt": "singan",
@@ -118,6 +137,22 @@ class Chart(ABC):
         return {"light": light.encode(), "dark": _darkened(light, self.colours).encode()}
 
 
+ChartT_co = TypeVar("ChartT_co", bound=Chart, covariant=True)
+
+
+@dataclass(frozen=True)
+class TwoSizes(Generic[ChartT_co]):
+    """A chart for wide pages and for a phone's."""
+
+    wide: ChartT_co
+    narrow: ChartT_co
+
+    @property
+    def both(self) -> tuple[ChartT_co, ChartT_co]:
+        """Each of the two."""
+        return self.wide, self.narrow
+
+
 @dataclass(frozen=True)
 class Curve:
     """The reconstruction loss of one level."""
@@ -132,17 +167,33 @@ class LossChart(Chart):
     """Reconstruction loss by epoch, a curve a level."""
 
     curves: tuple[Curve, ...]
+    is_narrow: bool = False
 
-    width = 900
-    height = 380
     kind = "losses"
+
+    @property
+    def width(self) -> int:
+        return 360 if self.is_narrow else 900
+
+    @property
+    def height(self) -> int:
+        return 300 + self._legend_px if self.is_narrow else 380
+
+    @property
+    def _legend_px(self) -> int:
+        """Height of the legend below the plot, two names in a row, and of the words of the axis."""
+        return 48 + 20 * -(-len(self.curves) // 2)
 
     @property
     def colours(self) -> int:
         return len(self.curves)
 
     def draw(self, figure: Figure) -> None:
-        axes = figure.add_axes((0.075, 0.13, 0.765, 0.83))
+        below = self._legend_px if self.is_narrow else 50
+        left, right = LEFT_px[self.is_narrow], 8 if self.is_narrow else 148
+        across, up = (self.width - left - right) / self.width, (self.height - below - 14) / self.height
+        axes = figure.add_axes((left / self.width, below / self.height, across, up))
+        font = FONT_px[self.is_narrow]
         for index, curve in enumerate(self.curves):
             colour = level_colour("light", index, self.colours)
             dot = "o" if len(curve.epochs) == 1 else ""
@@ -151,13 +202,18 @@ class LossChart(Chart):
         axes.minorticks_off()
         axes.yaxis.set_major_locator(self._loss_ticks())
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(4 if self.is_narrow else 9, integer=True))
         axes.grid(axis="y", linewidth=0.8)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("reconstruction loss (100 · MSE)")
-        axes.legend(
-            loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, fontsize=10, handlelength=1.4
-        )
+        axes.set_xlabel("epoch", fontsize=font)
+        axes.set_ylabel("reconstruction loss (100 · MSE)", fontsize=font)
+        axes.tick_params(labelsize=font)
+        handles, labels = axes.get_legend_handles_labels()
+        if self.is_narrow:
+            figure.legend(handles, labels, loc="lower left", ncols=2, fontsize=font, handlelength=1.0,
+                columnspacing=1.0, borderaxespad=0.0, labelspacing=0.35)  # fmt: skip
+        else:
+            axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, fontsize=font,
+                handlelength=1.4)  # fmt: skip
 
     def _loss_ticks(self) -> Locator:
         """Ticks for losses; those within a factor of ten would get a single tick of a logarithmic scale."""
@@ -186,17 +242,32 @@ class ScatterChart(Chart):
     axis: str
     images: tuple[str, ...]
     points: tuple[Point, ...]
+    is_narrow: bool = False
 
-    width = 480
-    height = 440
     kind = "scatter"
+
+    @property
+    def width(self) -> int:
+        return 360 if self.is_narrow else 480
+
+    @property
+    def height(self) -> int:
+        return self.width - 40 + self._legend_px
+
+    @property
+    def _legend_px(self) -> int:
+        """Height of the legend above the plot, two names in a row on a phone."""
+        return 22 * (-(-len(self.images) // 2) if self.is_narrow else 1)
 
     @property
     def colours(self) -> int:
         return len(self.images)
 
     def draw(self, figure: Figure) -> None:
-        axes = figure.add_axes((0.125, 0.13, 0.855, 0.79))
+        left, below = 58, 54
+        across = (self.width - left - 12) / self.width
+        up = (self.height - below - self._legend_px - 6) / self.height
+        axes = figure.add_axes((left / self.width, below / self.height, across, up))
         low, high = self._range()
         axes.plot((low, high), (low, high), color=GRID, linewidth=1.2, zorder=1)
         for index, image in enumerate(self.images):
@@ -205,18 +276,20 @@ class ScatterChart(Chart):
             axes.set_xscale("log")
             axes.set_yscale("log")
             for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+                subs = (1.0, 2.0, 5.0) if self.is_narrow else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+                axis.set_major_locator(LogLocator(subs=subs))
                 axis.set_minor_locator(NullLocator())
                 axis.set_major_formatter("{x:g}")
         axes.set_xlim(low, high)
         axes.set_ylim(low, high)
-        axes.set_xlabel(f"{self.axis}: published")
-        axes.set_ylabel("here")
+        axes.set_xlabel(f"{self.axis}: published", fontsize=_SCATTER_px)
+        axes.set_ylabel("here", fontsize=_SCATTER_px)
+        axes.tick_params(labelsize=_SCATTER_px)
         axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
         self._draw_labels(axes, low, high)
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(self.images), fontsize=10,
+        figure.legend(
+            loc="upper left", ncols=2 if self.is_narrow else len(self.images), fontsize=_SCATTER_px,
             handletextpad=0.2, columnspacing=1.2, borderaxespad=0.2,
         )  # fmt: skip
 
@@ -281,16 +354,15 @@ class ScatterChart(Chart):
                     transform=axes.transAxes,
                     ha="center",
                     va="center",
-                    fontsize=9,
+                    fontsize=_SCATTER_px,
                     color=QUIET,
                 )
 
 
 def level_colour(theme: Theme, index: int, count: int) -> str:
-    """Colour of a level: from coarse to fine along one scale, legible on that theme's background."""
-    first, last = (0.05, 0.80) if theme == "light" else (0.28, 0.98)
-    where = first if count < 2 else first + (last - first) * index / (count - 1)
-    return to_hex(mpl.colormaps["viridis"](where))
+    """Colour of a level: from coarse to fine along one scale, at least 3 : 1 on that theme's background."""
+    where = 0.0 if count < 2 else index / (count - 1)
+    return to_hex(_SCALES[theme](where))
 
 
 def _darkened(svg: str, colours: int) -> str:
@@ -301,8 +373,8 @@ def _darkened(svg: str, colours: int) -> str:
     return re.sub("|".join(swap), lambda found: swap[found[0]], svg)
 
 
-def loss_chart(run: Run) -> LossChart | None:
-    """The loss chart of a run; None where no level has a loss to show."""
+def loss_chart(run: Run) -> TwoSizes[LossChart] | None:
+    """The loss charts of a run; None where no level has a loss to show."""
     curves = []
     for level in run.levels:
         record = level.record
@@ -313,4 +385,6 @@ def loss_chart(run: Run) -> LossChart | None:
             epochs, losses = zip(*points, strict=True)
             label = f"level {record.level} · {size_words(record.width, record.height)}"
             curves.append(Curve(label, epochs, losses))
-    return LossChart(tuple(curves)) if curves else None
+    if not curves:
+        return None
+    return TwoSizes(LossChart(tuple(curves)), LossChart(tuple(curves), is_narrow=True))

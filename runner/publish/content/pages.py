@@ -8,7 +8,7 @@ from typing import ClassVar, TypedDict
 
 from runner.metrics.evaluate import Definition
 from runner.publish.content.answer import Answer
-from runner.publish.content.charts import LossChart
+from runner.publish.content.charts import LossChart, TwoSizes
 from runner.publish.content.comparison import Comparison
 from runner.publish.content.findings import CheckResult, Finding
 from runner.publish.content.matrix import MatrixTable, Shown
@@ -97,7 +97,7 @@ class RunDetails:
     """What only a run that happened has."""
 
     run: Run
-    loss_chart: LossChart | None
+    loss_chart: TwoSizes[LossChart] | None
     losses: LossTable
     snapshots: tuple[SnapshotTable, ...]
     walk: tuple[str, ...]
@@ -116,6 +116,8 @@ class ImageSection:
     cell: Cell
     viewer: Viewer
     metrics: tuple[MetricTable, ...]
+    published: str
+    """What the author published of it, in one sentence; empty where that is nothing."""
     details: RunDetails | None
 
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.content.evidence import Figure
-from runner.publish.content.metrics import signed
+from runner.publish.content.metrics import fixed, signed
 from runner.publish.content.verdicts import RANKED, effect_of_pictures, meets
 from runner.publish.data.model import Cell, SiteData
-from runner.publish.words import ratio
+from runner.publish.words import minutes, ratio
+from runner.record.schema import Metrics
 from runner.study.claims import Check, EpochsCheck, QualityCheck, TimeCheck, chosen_levels
+
+
+def published_words(cell: Cell, original: Cell, picture: Metrics | None) -> str:
+    """What the author published of a cell, in one sentence; empty where that is nothing."""
+    time, told = cell.timing.published, []
+    if time.value is not None:
+        beside = f" ({ratio(time.ratio)} his original's)" if time.ratio and cell is not original else ""
+        told.append(f"{minutes(time.value)} of training{beside}")
+    figures = [
+        f"{measure.title} {fixed(value, name)} {measure.unit}".strip()
+        for name, measure in DEFINITIONS.items()
+        if picture is not None and (value := picture.get(name)) is not None
+    ]
+    if figures:
+        told.append(f"a picture ({', '.join(figures)})")
+    return f"The author published {' and '.join(told)}." if told else ""
+
 
 _NAMES = {"lr_psnr": "consistency", "niqe": "NIQE"}
 

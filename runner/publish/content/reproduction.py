@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from scipy.stats import spearmanr
 
 from runner.metrics.evaluate import DEFINITIONS
-from runner.publish.content.charts import Point, ScatterChart
+from runner.publish.content.charts import Point, ScatterChart, TwoSizes
 from runner.publish.content.comparison import outputs, seed_spread
 from runner.publish.content.metrics import fixed
 from runner.publish.data.model import Cell, SiteData
 from runner.publish.words import TIMES, UNKNOWN
 from runner.publish.words import ratio as ratio_words
 from runner.record.schema import Metrics, factor_name
+from runner.study.schema import Image
 
 _FEWEST_PAIRS = 4
 """With fewer runs, a rank correlation is one of a handful of values and says nothing."""
@@ -64,7 +65,7 @@ class ReproducedMeasure:
     name: str
     title: str
     unit: str
-    chart: ScatterChart | None
+    chart: TwoSizes[ScatterChart] | None
     correlations: tuple[Correlation, ...]
 
 
@@ -110,7 +111,7 @@ def reproduction(data: SiteData) -> Reproduction | None:
         if data.published_metrics(cell) is not None
         for figures in [[measure.find(cell, data) for measure in measures]]
     )
-    images = [image.image.id for image in data.images]
+    images = [image.image for image in data.images]
     return Reproduction(
         tuple(_measured(measure, index, runs, images) for index, measure in enumerate(measures)), runs
     )
@@ -151,24 +152,27 @@ _OF_TIME = _Measure("time", "Training time", f"{TIMES} original", _time_of, rati
 
 
 def _measured(
-    measure: _Measure, index: int, runs: Sequence[ReproducedRun], images: Sequence[str]
+    measure: _Measure, index: int, runs: Sequence[ReproducedRun], images: Sequence[Image]
 ) -> ReproducedMeasure:
-    points = [point for run in runs for point in _points(run, index, images)]
+    points = tuple(point for run in runs for point in _points(run, index, images))
+    titles = tuple(image.title for image in images)
     axis = f"{measure.title}, {measure.unit}" if measure.unit else measure.title
-    chart = ScatterChart(axis, tuple(images), tuple(points)) if points else None
+    sizes = TwoSizes(*(ScatterChart(axis, titles, points, is_narrow) for is_narrow in (False, True)))
     series = {"our own training": _pairs(runs, index, lambda one: one.ours)}
     weights = _pairs(runs, index, lambda one: one.weights)
     if weights:
         series["weights of the author, super-resolved here"] = weights
     correlations = tuple(Correlation(of, _spearman(pairs), len(pairs)) for of, pairs in series.items())
-    return ReproducedMeasure(measure.name, measure.title, measure.unit, chart, correlations)
+    return ReproducedMeasure(
+        measure.name, measure.title, measure.unit, sizes if points else None, correlations
+    )
 
 
-def _points(run: ReproducedRun, index: int, images: Sequence[str]) -> Iterator[Point]:
+def _points(run: ReproducedRun, index: int, images: Sequence[Image]) -> Iterator[Point]:
     one = run.figures[index]
     if one.published is None:
         return
-    image = images.index(run.cell.image.image.id)
+    image = images.index(run.cell.image.image)
     if one.weights is not None:
         yield Point(one.published, one.weights, "", image, is_ring=True)
     if one.ours is not None:

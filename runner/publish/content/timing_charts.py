@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from runner.publish.content.charts import GRID, INK, QUIET, Chart, level_colour
+from runner.publish.content.charts import GRID, INK, OWN, QUIET, Chart, FONT_px, TwoSizes, level_colour
 from runner.publish.data.model import Cell, Run
 from runner.publish.words import ratio
 
@@ -24,12 +24,10 @@ MODES: tuple[Mode, ...] = ("absolute", "share")
 _WIDE_px, _NARROW_px = 900, 360
 _ROW_px = 34
 _HEAD_px, _FOOT_px = 34, 50
-_LABEL_px = {True: 88, False: 100}
-"""Room for names of experiments, by whether the chart is narrow."""
-_LONGEST_NAME = 11
-"""Letters of a name that fit there."""
-_FONT_px = {True: 13, False: 11}
-"""Size of its text: a phone shows a narrow chart at about its own size, a wide one is enlarged."""
+_LETTER_px = {True: 7.8, False: 6.6}
+"""Width of a letter of its text, by whether the chart is narrow."""
+_LONGEST_NAME = {True: 14, False: 24}
+"""Letters of an experiment's name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +80,13 @@ class TimingChart(Chart):
                     row,
                     bar.note,
                     va="center",
-                    fontsize=_FONT_px[self.is_narrow],
+                    fontsize=FONT_px[self.is_narrow],
                     color=QUIET,
                 )
         room = (
             1.22 if self.is_narrow and self.mode == "absolute" else 1.08 if self.mode == "absolute" else 1.0
         )
         axes.set_xlim(0, longest * room)
-        _name_rows(axes, [bar.label for bar in self.bars], _FONT_px[self.is_narrow])
         axes.set_xlabel(self.unit if self.mode == "absolute" else "% of the run's training time")
         axes.locator_params(axis="x", nbins=4 if self.is_narrow else 8)
         levels = [
@@ -100,7 +97,7 @@ class TimingChart(Chart):
             for level in range(self.colours)
         ]
         published = Patch(facecolor="none", edgecolor=QUIET, label="published")
-        _legend(figure, [*levels, published], 4 if self.is_narrow else 10, _FONT_px[self.is_narrow])
+        _legend(figure, [*levels, published], 4 if self.is_narrow else 10, FONT_px[self.is_narrow])
 
     def _shown(self, parts: tuple[float, ...], *, is_ghost: bool = False) -> list[float]:
         """Lengths of a bar's parts: times, or shares in percent; a published total alone has no shares."""
@@ -146,7 +143,7 @@ class RatioChart(Chart):
     is_narrow: bool = False
 
     kind = "ratios"
-    colours = 2
+    colours = 0
 
     @property
     def width(self) -> int:
@@ -158,7 +155,6 @@ class RatioChart(Chart):
 
     def draw(self, figure: Figure) -> None:
         axes = _plot(figure, self, head=_HEAD_px + (19 if self.is_narrow else 0))
-        here, there = (level_colour("light", index, 2) for index in range(2))
         if self.floor:
             axes.axvspan(1 / self.floor, self.floor, color=GRID, linewidth=0, zorder=0)
         axes.axvline(1, color=QUIET, linewidth=1.4, zorder=1)
@@ -172,17 +168,16 @@ class RatioChart(Chart):
                     "o",
                     markersize=11,
                     markerfacecolor="none",
-                    markeredgecolor=there,
+                    markeredgecolor=QUIET,
                     markeredgewidth=2,
                     zorder=3,
                 )
             if row.measured is not None:
-                axes.plot(row.measured, index, "o", markersize=8, color=here, zorder=4)
+                axes.plot(row.measured, index, "o", markersize=8, color=OWN, zorder=4)
         values = [value for row in self.rows for value in (row.measured, row.published) if value is not None]
         low, high = min([*values, 1 / (self.floor or 1)]), max([*values, self.floor or 1])
         margin = 0.06 * (high - low) or 0.1
         axes.set_xlim(max(0, low - margin), high + margin)
-        _name_rows(axes, [row.label for row in self.rows], _FONT_px[self.is_narrow])
         axes.set_xlabel(
             "times as long as the original"
             if self.is_narrow
@@ -190,7 +185,7 @@ class RatioChart(Chart):
         )
         axes.locator_params(axis="x", nbins=5 if self.is_narrow else 10)
         marks = [
-            Line2D([], [], marker="o", linestyle="", markersize=8, color=here, label="measured here"),
+            Line2D([], [], marker="o", linestyle="", markersize=8, color=OWN, label="measured here"),
             Line2D(
                 [],
                 [],
@@ -198,20 +193,21 @@ class RatioChart(Chart):
                 linestyle="",
                 markersize=8,
                 markerfacecolor="none",
-                markeredgecolor=there,
+                markeredgecolor=QUIET,
                 markeredgewidth=2,
                 label="published",
             ),
         ]
         floor = [Patch(color=GRID, label="as far as equal trainings differ")] if self.floor else []
-        _legend(figure, [*marks, *floor], 2 if self.is_narrow else 3, _FONT_px[self.is_narrow])
+        _legend(figure, [*marks, *floor], 2 if self.is_narrow else 3, FONT_px[self.is_narrow])
 
 
 def _plot(figure: Figure, chart: TimingChart | RatioChart, head: int | None = None) -> Axes:
     """The area of the plot, with names of runs on its left and a legend above it."""
-    rows = len(chart.bars if isinstance(chart, TimingChart) else chart.rows)
-    top = head if head is not None else chart.height - _FOOT_px - _ROW_px * rows
-    left = _LABEL_px[chart.is_narrow] / chart.width
+    rows = chart.bars if isinstance(chart, TimingChart) else chart.rows
+    top = head if head is not None else chart.height - _FOOT_px - _ROW_px * len(rows)
+    names = [_short(row.label, chart.is_narrow) for row in rows]
+    left = (_LETTER_px[chart.is_narrow] * max(map(len, names), default=0) + 8) / chart.width
     height = chart.height - _FOOT_px - top
     axes = figure.add_axes(
         (left, _FOOT_px / chart.height, 1 - left - 14 / chart.width, height / chart.height)
@@ -219,19 +215,18 @@ def _plot(figure: Figure, chart: TimingChart | RatioChart, head: int | None = No
     axes.grid(axis="x", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
-    return axes
-
-
-def _name_rows(axes: Axes, labels: Sequence[str], font: int) -> None:
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+    font = FONT_px[chart.is_narrow]
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), names)
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=font)
     axes.tick_params(axis="x", labelsize=font)
     axes.xaxis.label.set_fontsize(font)
+    return axes
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _short(label: str, is_narrow: bool) -> str:
+    most = _LONGEST_NAME[is_narrow]
+    return label if len(label) <= most else f"{label[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _legend(figure: Figure, handles: Sequence[Patch | Line2D], columns: int, font: int) -> None:
@@ -242,25 +237,17 @@ def _legend(figure: Figure, handles: Sequence[Patch | Line2D], columns: int, fon
 
 
 @dataclass(frozen=True)
-class TwoSizes:
-    """A chart for wide pages and for a phone's."""
-
-    wide: Chart
-    narrow: Chart
-
-
-@dataclass(frozen=True)
 class TimingCharts:
     """What is drawn of an image's training times; None where nothing was measured, or no ratio is known."""
 
-    bars: tuple[tuple[Mode, TwoSizes], ...]
-    ratios: TwoSizes | None
+    bars: tuple[tuple[Mode, TwoSizes[TimingChart]], ...]
+    ratios: TwoSizes[RatioChart] | None
 
     @property
     def files(self) -> tuple[Chart, ...]:
         """Every chart."""
-        both = [sizes for _, sizes in self.bars] + ([self.ratios] if self.ratios else [])
-        return tuple(chart for sizes in both for chart in (sizes.wide, sizes.narrow))
+        bars = tuple(chart for _, sizes in self.bars for chart in sizes.both)
+        return bars + (self.ratios.both if self.ratios else ())
 
 
 def timing_charts(cells: Sequence[Cell], original: str, floor: float | None) -> TimingCharts:
@@ -268,7 +255,7 @@ def timing_charts(cells: Sequence[Cell], original: str, floor: float | None) -> 
     return TimingCharts(_bar_charts(cells, original), _ratio_chart(cells, floor))
 
 
-def _bar_charts(cells: Sequence[Cell], original: str) -> tuple[tuple[Mode, TwoSizes], ...]:
+def _bar_charts(cells: Sequence[Cell], original: str) -> tuple[tuple[Mode, TwoSizes[TimingChart]], ...]:
     longest = max((sum(_seconds(cell.run)) for cell in cells if cell.run), default=0.0)
     if not longest:
         return ()
@@ -302,7 +289,7 @@ def _scale(bars: Sequence[Bar], original: str) -> float:
     return next((ours / theirs for ours, theirs in pairs if ours and theirs), 1.0)
 
 
-def _ratio_chart(cells: Sequence[Cell], floor: float | None) -> TwoSizes | None:
+def _ratio_chart(cells: Sequence[Cell], floor: float | None) -> TwoSizes[RatioChart] | None:
     rows = tuple(
         Dumbbell(cell.experiment.id, cell.timing.measured.ratio, cell.timing.published.ratio)
         for cell in cells
