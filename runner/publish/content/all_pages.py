@@ -84,7 +84,7 @@ def all_pages(data: SiteData) -> Iterator[Page]:
         path = f"images/{image.image.id}.html"
         yield ImagePage(path, title, about_it, image, on_it, viewer, sheet, measured)
     if data.is_watchable:
-        watch = "Trainings on one clock: what each level makes of its noise, and its loss, epoch by epoch."
+        watch = "Trainings side by side: what each level makes of its noise, and its loss, epoch by epoch."
         yield TrainingPage("train.html", "Watch it train", watch, theatres(data))
     timings = tuple(_image_timing(data, index) for index in range(len(data.images)))
     yield TimingPage("timing.html", "Timing", "Training time of every run, level by level.", timings)
