@@ -195,7 +195,7 @@ ROWS = """() => [...document.querySelectorAll(".matrix tbody tr")]
 KEYS = """index => [...document.querySelectorAll(".matrix tbody tr")]
   .filter(row => row.offsetParent).map(row => row.cells[index].dataset.sort)"""
 
-COLOSSEUM = {"original", "early-stop", "real-b"}
+COLOSSEUM = {"original", "early-stop", "real-b", "plateau-anneal", "learned-up"}
 
 
 def choose(page: Page, image: str) -> None:
@@ -236,14 +236,41 @@ def test_the_matrix_is_filtered_by_group_and_words(page: Page, site: Path) -> No
     page.goto((site / "index.html").as_uri())
     choose(page, "stone-face")
     count = page.locator(".filter output")
-    assert count.inner_text() == "3 of 3"
+    assert count.inner_text() == "5 of 5"
     page.locator(".filter select").select_option("real")
     assert page.evaluate(ROWS) == ["real-a"]
     page.locator(".filter input").fill("UNTRAINED last")
     assert page.evaluate(ROWS) == ["real-a"]
-    assert count.inner_text() == "1 of 3"
+    assert count.inner_text() == "1 of 5"
     page.locator(".filter input").fill("nothing of the kind")
     assert page.evaluate(ROWS) == []
+    page.get_by_text("No experiment matches.").get_by_role("button", name="Clear").click()
+    assert count.inner_text() == "5 of 5"
+    assert page.get_by_text("No experiment matches.").is_hidden()
+
+
+def test_the_first_click_on_a_head_puts_the_best_first(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    choose(page, "colosseum")
+    heads = page.locator(".matrix:visible thead th")
+    for index in range(3, heads.count() - 1):
+        heads.nth(index).locator(".sort").click()
+        is_higher_better = "higher is" in heads.nth(index).inner_text()
+        assert heads.nth(index).get_attribute("aria-sort") == (
+            "descending" if is_higher_better else "ascending"
+        )
+
+
+def test_the_menu_of_images_closes_on_escape_and_on_a_click_elsewhere(page: Page, site: Path) -> None:
+    page.goto((site / "about.html").as_uri())
+    menu = page.locator(".menu")
+    menu.locator("summary").click()
+    assert menu.locator("a").first.is_visible()
+    page.keyboard.press("Escape")
+    assert menu.locator("a").first.is_hidden()
+    menu.locator("summary").click()
+    page.locator("h1").click()
+    assert menu.locator("a").first.is_hidden()
 
 
 def test_what_the_matrix_shows_is_kept_in_the_address(page: Page, site: Path) -> None:
@@ -259,10 +286,10 @@ def test_what_the_matrix_shows_is_kept_in_the_address(page: Page, site: Path) ->
     assert page.evaluate(ROWS) == ["real-b"]
     assert page.locator(r"#matrix\.colosseum").is_checked()
     assert page.locator(".filter select").input_value() == "real"
-    assert page.locator(".matrix:visible thead th").nth(3).get_attribute("aria-sort") == "ascending"
+    assert page.locator(".matrix:visible thead th").nth(3).get_attribute("aria-sort") == "descending"
     page.goto("about:blank")
     page.goto(f"{index}#on=nowhere&group=nobody&by=nothing&words=")
-    assert len(page.evaluate(ROWS)) == 3, "what there is not is passed over"
+    assert len(page.evaluate(ROWS)) == 5, "what there is not is passed over"
 
 
 @pytest.mark.parametrize("page", [(390, "light")], indirect=True, ids=str)

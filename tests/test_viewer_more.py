@@ -171,11 +171,13 @@ def test_from_the_disk_maps_are_those_built_with_the_site(context: BrowserContex
     assert "/maps/colour-" in viewer.locator(".layer:visible img").first.evaluate("image => image.src")
     choose(viewer, 0, "input.bicubic")
     told(viewer, "Shown is the plain difference")
+    assert viewer.get_by_label("What is mapped").input_value() == "plain"
     assert stage(viewer).get_attribute("data-composition") == "difference"
     viewer.get_by_label("What is mapped").select_option("residual")
     told(viewer, "LR consistency")
-    viewer.get_by_role("button", name="Save PNG").click()
-    told(viewer, "may not copy its pictures")
+    save = viewer.get_by_role("button", name="Save PNG")
+    assert save.is_disabled()
+    assert "may not copy its pictures" in (save.get_attribute("title") or "")
 
 
 def test_keys_work_while_the_pointer_is_over_a_viewer(context: BrowserContext, site: Site) -> None:

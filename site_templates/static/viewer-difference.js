@@ -20,7 +20,7 @@
     if (kind === "residual") {
       const picture = second.residual;
       if (!picture) return { base: { gap: `No shrunk picture of ${b} was built: it is no result at the study’s factor.` } };
-      return { base: picture, tags: [`${b} shrunk − input`], legend: RESIDUAL };
+      return { base: picture, tags: [`Error of ${b} when shrunk to the input`], legend: RESIDUAL };
     }
     if (kind === "plain") {
       return { base: first, over: second, composition: "difference", tags: [`|${a} − ${b}| ×${gain}`], gain };
@@ -48,7 +48,10 @@
     if (built) {
       const shown = compose(viewer);
       stage.show({ ...shown, base: built, composition: "", legend: { ...shown.legend, words: ["0", "ΔE", "40+"] } }, true);
-    } else stage.show(compose({ ...viewer, kind: "plain" }), true);
+    } else {
+      stage.show(compose({ ...viewer, kind: "plain" }), true);
+      viewer.part(".kind select").value = "plain"; // what is shown, not what was asked for
+    }
     viewer.resized();
     viewer.say(
       built

@@ -50,6 +50,8 @@
     return [...lines, legend.hidden ? "" : [...legend.querySelectorAll("span")].map((word) => word.textContent).join("  ")];
   }
 
+  const REFUSED = "A page opened from the disk may not copy its pictures: serve the site (singan serve), or take a screenshot.";
+
   lab.save = async (viewer) => {
     const { root, panes, mode, space, seen, image } = viewer;
     const shown = mode === "side" ? panes : panes.slice(0, 1);
@@ -88,7 +90,8 @@
       setTimeout(() => forget(href), 1000);
       viewer.say("The view is saved as a PNG.");
     } catch {
-      viewer.say("A page opened from the disk may not copy its pictures: serve the site (singan serve), or take a screenshot.");
+      viewer.say(REFUSED);
     }
   };
+  lab.save.refused = location.protocol === "file:" ? REFUSED : "";
 })();
