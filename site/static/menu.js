@@ -1,0 +1,1 @@
+"use strict";(()=>{const menu=document.querySelector(".menu");addEventListener("click",({target})=>(menu.open&&=menu.contains(target)));addEventListener("keydown",({key})=>{if(key!=="Escape"||!menu.open)return;menu.open=false;menu.querySelector("summary").focus();});})();
