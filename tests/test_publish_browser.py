@@ -261,6 +261,16 @@ def test_the_first_click_on_a_head_puts_the_best_first(page: Page, site: Path) -
         )
 
 
+def test_on_paper_a_page_says_what_it_is_and_tabs_are_no_controls(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    page.emulate_media(media="print")
+    assert page.locator(".profile.warning").first.is_visible()
+    assert page.locator(".profile nav").is_hidden()
+    for tabs in page.locator(".tabs").all():
+        if tabs.is_visible():
+            assert tabs.locator("> label:visible").count() == 1
+
+
 def test_the_menu_of_images_closes_on_escape_and_on_a_click_elsewhere(page: Page, site: Path) -> None:
     page.goto((site / "about.html").as_uri())
     menu = page.locator(".menu")

@@ -274,6 +274,22 @@ def test_two_taps_zoom_and_swap_nothing(context: BrowserContext, site: Site) -> 
     assert not viewer.locator(".hint.mouse").is_visible()
 
 
+@pytest.mark.parametrize(
+    ("panes", "pair"),
+    [
+        ("a=input.bicubic&b=original&c=input.nearest&d=real-b", [1, 3]),
+        ("a=input.bicubic&b=real-b&c=input.nearest", [1, 2]),
+    ],
+)
+def test_a_pair_is_the_original_and_the_last_picture_if_nothing_else_was_asked_for(
+    panes: str, pair: list[int], context: BrowserContext, site: Site
+) -> None:
+    viewer = open_viewer(context, f"{site.address}/{EXPERIMENT}#img=colosseum&{panes}")
+    mode(viewer, "swipe")
+    numbers = viewer.locator(".number").all()
+    assert [i for i, each in enumerate(numbers) if each.get_attribute("aria-pressed") == "true"] == pair
+
+
 def test_a_drag_anywhere_moves_the_divider_and_the_lower_number_is_left(
     context: BrowserContext, site: Site
 ) -> None:
