@@ -17,6 +17,7 @@ from pathlib import Path
 import dask
 import psutil
 import pytest
+from distributed import Client, Scheduler
 
 from helpers.cluster import (
     FEW_EPOCHS,
@@ -129,14 +130,22 @@ def test_what_a_worker_refuses_is_not_tried_again(cluster: TestCluster, tiny_stu
 def test_two_clients_with_stores_of_their_own_share_the_work(
     cluster: TestCluster, tiny_study: TinyStudy
 ) -> None:
-    tiny_study.edit(*FEW_EPOCHS)
+    def wanted(dask_scheduler: Scheduler) -> list[int]:  # in here, it travels by value
+        return [len(task.who_wants or ()) for task in dask_scheduler.tasks.values()]
+
+    cluster.tell("hold", *WORKERS)
     both = [cluster.client(tiny_study, name, *ONE, "--leg", "1h") for name in ("first", "second")]
+    with Client(cluster.address, set_as_default=False) as onlooker:
+        until(lambda: onlooker.run_on_scheduler(wanted) == [2], 120)
+        until(lambda: cluster.legs("held"))
+    (held,) = {leg.key for leg in cluster.legs("held")}
+    cluster.tell_no_more(*WORKERS)
     assert [process.wait(300) for process in both] == [0, 0]
-    first, second = (
-        {path.parent.name: path.read_bytes() for path in cluster.of(name).glob("store/levels/*/entry.json")}
-        for name in ("first", "second")
-    )
-    assert first == second, "the times of a training are equal only if there was but one"
+    assert [leg.key for leg in cluster.legs()].count(held) == 1
+    first, second = (cluster.of(name) for name in ("first", "second"))
+    entry = f"store/levels/{held}/entry.json"
+    assert (first / entry).read_bytes() == (second / entry).read_bytes(), "times differ, so there were two"
+    assert made_in(first) == made_in(second)
 
 
 def test_two_clients_with_one_store_begin_nothing_twice(cluster: TestCluster, tiny_study: TinyStudy) -> None:
