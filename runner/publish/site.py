@@ -129,6 +129,7 @@ def _made_with() -> str:
         "content/charts.py",
         "content/labels.py",
         "content/maps.py",
+        "content/scatter_chart.py",
         "content/timing_charts.py",
         "output/pictures.py",
     )

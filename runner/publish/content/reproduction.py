@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from scipy.stats import spearmanr
 
 from runner.metrics.evaluate import DEFINITIONS
-from runner.publish.content.charts import Point, ScatterChart, TwoSizes
+from runner.publish.content.charts import TwoSizes
 from runner.publish.content.comparison import outputs, seed_spread
 from runner.publish.content.metrics import fixed
+from runner.publish.content.scatter_chart import Point, ScatterChart
 from runner.publish.data.model import Cell, SiteData
 from runner.publish.words import TIMES, UNKNOWN
 from runner.publish.words import ratio as ratio_words
