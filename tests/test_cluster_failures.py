@@ -21,6 +21,7 @@ from helpers.cluster import (
     ONE,
     ROOT,
     Leg,
+    Process,
     TestCluster,
     alone,
     cluster_in,
@@ -53,6 +54,23 @@ def held(cluster: TestCluster, worker: str | None = None) -> Leg:
     return [leg for leg in cluster.legs("held") if worker in {None, leg.worker}][-1]
 
 
+def in_its_leg(
+    cluster: TestCluster, study: TinyStudy, *workers: str, more: tuple[str, ...] = ()
+) -> tuple[Process, Leg]:
+    """A client whose one run is under way, and the leg in which the worker that has it is held."""
+    study.edit(*FEW_EPOCHS)
+    cluster.workers(*workers)
+    cluster.tell("hold", *workers, text="2")
+    process = cluster.client(study, "client", *ONE, *more)
+    return process, held(cluster)
+
+
+def assert_done_as_alone(cluster: TestCluster, process: Process, study: TinyStudy, folder: Path) -> None:
+    """The client ends well, with the bits of one machine."""
+    assert process.wait(300) == 0, cluster.log("client")
+    assert made_in(cluster.of("client")) == alone(study, folder / "alone", "original", on=["dots"])
+
+
 def assert_one_leg_was_lost(cluster: TestCluster, lost: Leg) -> None:
     begun = [(leg.key, leg.epochs) for leg in cluster.legs()]
     assert len(begun) == LEGS + 1
@@ -63,30 +81,20 @@ def assert_one_leg_was_lost(cluster: TestCluster, lost: Leg) -> None:
 def test_a_worker_killed_in_its_leg_costs_a_leg_and_changes_nothing(
     names: tuple[str, ...], cluster: TestCluster, tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
-    tiny_study.edit(*FEW_EPOCHS)
-    cluster.workers(*names)
-    cluster.tell("hold", *names, text="2")
-    process = cluster.client(tiny_study, "client", *ONE)
-    lost = held(cluster)
+    process, lost = in_its_leg(cluster, tiny_study, *names)
     os.kill(lost.process, signal.SIGKILL)
     cluster.tell_no_more(*names)
-    assert process.wait(300) == 0, cluster.log("client")
-    assert made_in(cluster.of("client")) == alone(tiny_study, tmp_path / "alone", "original", on=["dots"])
+    assert_done_as_alone(cluster, process, tiny_study, tmp_path)
     assert_one_leg_was_lost(cluster, lost)
 
 
 def test_a_worker_that_stands_still_is_given_up_and_its_successor_goes_on(
     cluster: TestCluster, tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
-    tiny_study.edit(*FEW_EPOCHS)
-    cluster.workers("ada")
-    cluster.tell("hold", "ada", text="2")
-    process = cluster.client(tiny_study, "client", *ONE)
-    lost = held(cluster)
+    process, lost = in_its_leg(cluster, tiny_study, "ada")
     os.kill(lost.process, signal.SIGSTOP)
     cluster.tell_no_more("ada")
-    assert process.wait(300) == 0, cluster.log("client")
-    assert made_in(cluster.of("client")) == alone(tiny_study, tmp_path / "alone", "original", on=["dots"])
+    assert_done_as_alone(cluster, process, tiny_study, tmp_path)
     assert_one_leg_was_lost(cluster, lost)
 
 
@@ -110,37 +118,27 @@ def test_a_machine_that_stands_still_is_given_up_and_does_no_harm_when_it_wakes(
             one.resume()
     until(lambda: not psutil.pid_exists(lost.process), 120)  # it finishes its leg, or not, and starts anew
     cluster.tell_no_more(other)
-    assert process.wait(300) == 0, cluster.log("client")
-    assert made_in(cluster.of("client")) == alone(tiny_study, tmp_path / "alone", "original", on=["dots"])
+    assert_done_as_alone(cluster, process, tiny_study, tmp_path)
     assert_one_leg_was_lost(cluster, lost)
 
 
 def test_a_scheduler_that_comes_back_is_gone_on_with(
     cluster: TestCluster, tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
-    tiny_study.edit(*FEW_EPOCHS)
-    cluster.workers("ada")
-    cluster.tell("hold", "ada", text="2")
-    process = cluster.client(tiny_study, "client", *ONE)
-    lost = held(cluster)
+    process, lost = in_its_leg(cluster, tiny_study, "ada")
     kill(cluster.processes[0])
     cluster.processes[0].wait()
     until(lambda: "trying again" in cluster.log("ada"), 120)
     cluster.tell_no_more("ada")
     cluster.scheduler()
-    assert process.wait(300) == 0, cluster.log("client")
-    assert made_in(cluster.of("client")) == alone(tiny_study, tmp_path / "alone", "original", on=["dots"])
+    assert_done_as_alone(cluster, process, tiny_study, tmp_path)
     assert_one_leg_was_lost(cluster, lost)
 
 
 def test_a_scheduler_that_stays_away_ends_in_one_line_and_nothing_counts_as_failed(
     cluster: TestCluster, tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
-    tiny_study.edit(*FEW_EPOCHS)
-    cluster.workers("ada")
-    cluster.tell("hold", "ada", text="2")
-    process = cluster.client(tiny_study, "client", *ONE, "--patience", "2s")
-    lost = held(cluster)
+    process, lost = in_its_leg(cluster, tiny_study, "ada", more=("--patience", "2s"))
     folder = cluster.of("client")
     before = [path.read_bytes() for path in kept(folder)]
     kill(cluster.processes[0])
@@ -156,8 +154,8 @@ def test_a_scheduler_that_stays_away_ends_in_one_line_and_nothing_counts_as_fail
 
     cluster.tell_no_more("ada")
     cluster.scheduler()
-    assert cluster.client(tiny_study, "client", *ONE).wait(300) == 0, cluster.log("client")
-    assert made_in(folder) == alone(tiny_study, tmp_path / "alone", "original", on=["dots"])
+    again = cluster.client(tiny_study, "client", *ONE)
+    assert_done_as_alone(cluster, again, tiny_study, tmp_path)
     assert_one_leg_was_lost(cluster, lost)
 
 
