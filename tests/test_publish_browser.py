@@ -72,6 +72,10 @@ PAGES = (
 )
 
 
+COLOSSEUM = {"original", "early-stop", "real-b", "plateau-anneal", "learned-up"}
+"""Experiments that are run on it here."""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site with spaces & é")
@@ -184,7 +188,7 @@ def test_crops_are_shown_pixel_for_pixel(page: Page, site: Path) -> None:
         """() => [...document.querySelectorAll(".crop")].filter(crop => crop.offsetParent)
         .map(crop => [crop.width - crop.naturalWidth, crop.height - crop.naturalHeight])"""
     )
-    assert len(sizes) == 5
+    assert len(sizes) == 2 + len(COLOSSEUM), "the input twice, and every method"
     assert set(map(tuple, sizes)) == {(0, 0)}
 
 
@@ -194,8 +198,6 @@ ROWS = """() => [...document.querySelectorAll(".matrix tbody tr")]
 
 KEYS = """index => [...document.querySelectorAll(".matrix tbody tr")]
   .filter(row => row.offsetParent).map(row => row.cells[index].dataset.sort)"""
-
-COLOSSEUM = {"original", "early-stop", "real-b", "plateau-anneal", "learned-up"}
 
 
 def choose(page: Page, image: str) -> None:
