@@ -250,8 +250,11 @@ def test_an_address_that_is_wrong_or_unsafe_is_refused_in_one_line(
 def test_nobody_listens_or_joins_unprotected(
     command: tuple[str, ...], why: str, singan: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.execution.cluster.scheduler.run_scheduler", pytest.fail)
-    monkeypatch.setattr("runner.execution.cluster.worker.run_worker", pytest.fail)
+    def begin(*request: object) -> None:
+        pytest.fail("was not refused")
+
+    monkeypatch.setattr("runner.execution.cluster.scheduler.run_scheduler", begin)
+    monkeypatch.setattr("runner.execution.cluster.worker.run_worker", begin)
     assert refused(singan(*command)).startswith(f"singan: {why}")
 
 
