@@ -185,6 +185,66 @@ def test_a_run_that_failed_and_now_works_is_recorded_as_done(
     assert {run.status for run in lab.results.runs()} == {"done"}
 
 
+def in_another_store(lab: Lab, folder: Path) -> Lab:
+    """The same study and record on a machine that has trained nothing yet."""
+    other = Lab(lab.tiny, folder)
+    other.results = lab.results
+    return other
+
+
+def test_levels_that_recorded_runs_share_stay_when_trained_again_for_others(
+    lab: Lab, tmp_path: Path, counted: list[int]
+) -> None:
+    lab.run(lab.tiny.plan("original"))
+    before, originals = lab.record(), {level.name: level for level in lab.results.levels()}
+    counted.clear()
+    other = in_another_store(lab, tmp_path / "elsewhere")
+    other.run(lab.tiny.plan("real"))
+    assert counted == [0, 1, 2]
+    assert {name: data for name, data in lab.record().items() if name in before} == before
+    (real,) = (run for run in lab.results.runs() if run.experiment == "real")
+    (original,) = (run for run in lab.results.runs() if (run.experiment, run.image) == ("original", "dots"))
+    assert real.level_keys[:2] == original.level_keys[:2]
+    assert not set(real.levels) & originals.keys()
+    levels = {level.name: level for level in lab.results.levels()}
+    assert levels.keys() == originals.keys() | set(real.levels)
+    for mine, its in zip(real.levels[:2], original.levels[:2], strict=True):
+        assert levels[mine].losses == levels[its].losses
+        assert levels[mine].snapshots.sheet.file == f"levels/{mine}.webp"
+        assert (lab.results.folder / levels[mine].snapshots.sheet.file).is_file()
+    assert {state.state for state in run_states(lab.tiny.plan("real"), lab.store, [real])} == {"done"}
+
+
+def test_a_training_that_no_run_stands_on_any_more_leaves_the_record(lab: Lab, tmp_path: Path) -> None:
+    lab.run(lab.tiny.plan("original"))
+    first = {level.name for level in lab.results.levels()}
+    other = in_another_store(lab, tmp_path / "elsewhere")
+    other.run(lab.tiny.plan("real"))
+    other.run(lab.tiny.plan("original"))
+    levels = {level.name: level for level in lab.results.levels()}
+    named = {name for run in lab.results.runs() for name in run.levels}
+    assert levels.keys() == named > first
+    assert {name.partition("-")[0] for name in named if "-" in name} < first
+    pictures = {path.stem for path in (lab.results.folder / "levels").glob("*.webp")}
+    assert pictures == named
+    record = lab.record()
+    other.run(lab.tiny.plan("original"))
+    assert lab.record() == record
+    other.run(lab.tiny.plan("original", "real"))
+    assert {level.name for level in lab.results.levels()} == {
+        name for run in lab.results.runs() for name in run.level_keys
+    }
+
+
+def test_an_unreadable_level_is_recorded_again(lab: Lab) -> None:
+    lab.run(lab.tiny.plan("original"))
+    record = lab.record()
+    for path in (lab.results.folder / "levels").glob("*.json"):
+        path.write_text("{")
+    lab.run(lab.tiny.plan("original"))
+    assert lab.record() == record
+
+
 def test_a_record_made_elsewhere_counts_as_done_until_the_study_changes(lab: Lab, tmp_path: Path) -> None:
     lab.run()
     elsewhere, records = Store(tmp_path / "another"), list(lab.results.runs())

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -304,3 +305,35 @@ def test_a_crop_that_the_study_changed_since_is_told(tmp_path: Path, moved: dict
     assert any("that the study has now" in note or "than the study has now" in note for note in data.notes)
     assert data.cell("original", "colosseum").run is not None
     assert all(run.warning for run in data.cell("original", "colosseum").runs)
+
+
+def test_every_run_is_timed_by_the_trainings_it_stands_on(tmp_path: Path) -> None:
+    study = small_study(("original", "real-b"), ("colosseum",))
+    results = write_results(tmp_path / "results", study)
+    runs = {run.experiment: run for run in results.runs()}
+    before = trained_seconds(study, tmp_path)
+    again = {}
+    for level in list(results.levels()):
+        if level.name in runs["original"].levels and level.name in runs["real-b"].levels:
+            sheet = level.snapshots.sheet.model_copy(update={"file": f"levels/{level.key}-0123abcd.webp"})
+            shutil.copy(results.folder / level.snapshots.sheet.file, results.folder / sheet.file)
+            snapshots = level.snapshots.model_copy(update={"sheet": sheet})
+            slower = {"training": "0123abcd", "seconds": 2 * level.seconds, "snapshots": snapshots}
+            again[level.name] = level.model_copy(update=slower)
+            results.write(f"levels/{again[level.name].name}", again[level.name])
+    assert again
+    stands_on = tuple(again[name].name if name in again else name for name in runs["real-b"].levels)
+    name = run_name("real-b", "colosseum", study.study.factor, runs["real-b"].seed)
+    results.write(name, runs["real-b"].model_copy(update={"levels": stands_on}))
+    after = trained_seconds(study, tmp_path)
+    slower_levels = {("real-b", str(index)) for index, name in enumerate(stands_on) if "-" in name}
+    assert {level for level, seconds in after.items() if seconds > 1.9 * before[level]} == slower_levels
+    shared = build(study, tmp_path).pages["experiments/real-b.html"].count("shared with original")
+    assert shared == len(slower_levels)
+
+
+def trained_seconds(study: Study, folder: Path) -> dict[tuple[str, str], float]:
+    """What the site says that each level of each experiment took."""
+    assert build(study, folder).report.notes == ()
+    levels = rows(folder / "site/levels.csv")
+    return {(level["experiment"], level["level"]): float(level["seconds"]) for level in levels}

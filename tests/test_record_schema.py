@@ -76,6 +76,16 @@ def test_a_torn_record_is_refused_in_one_line(results: Results, text: str) -> No
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("level", ["../../secret", "/etc/passwd", "", "a-b", "a.json", "A"])
+def test_levels_outside_the_folder_are_refused(results: Results, whole: Results, level: str) -> None:
+    record = json.loads(next((whole.folder / "runs").rglob("*.json")).read_text(encoding="utf-8"))
+    path = results.folder / "runs" / "a" / "b" / "x8-seed0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({**record, "levels": [level]}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"levels\.0"):
+        list(results.runs())
+
+
 @pytest.mark.parametrize("file", ["/etc/passwd", "../secret.webp", "a/../../b"])
 def test_pictures_outside_the_folder_are_refused(results: Results, file: str) -> None:
     with pytest.raises(UserError, match="lies outside"):

@@ -36,7 +36,7 @@ from runner.planning.plan import LevelTraining, Plan, Run, note_name
 from runner.progress import Progress, duration
 from runner.record.measure import Measuring
 from runner.record.results import Results
-from runner.record.write import record_failure, record_image, record_profile, record_run
+from runner.record.write import record_failure, record_image, record_profile, record_run, recorded_name
 from runner.store.locks import HeldKey
 from runner.store.store import MAX_REPAIRS, DamagedError, Store
 from singan.errors import UserError
@@ -92,6 +92,7 @@ class Execution:
         self._repairs: dict[str, int] = {}
         self._begun: set[str] = set()
         self._told_waiting: set[str] = set()
+        self._in_use: frozenset[str] = frozenset()
         self._position = ""
         self._is_one_by_one = False
 
@@ -103,23 +104,26 @@ class Execution:
             record_image(results, self.images[name], factor, baselines)
         if self._measuring.niqe_model is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
+        self._in_use = results.levels_in_use(but_for={recorded_name(run) for run in self.plan.runs})
+        replaced = results.levels_in_use() - self._in_use
         with self._working():
             for number, run in enumerate(self.plan.runs, start=1):
                 self._position = f"[{number}/{len(self.plan.runs)}] "
                 self._carry_out_and_record(run, results, command_of(run))
+        results.drop_levels(replaced - results.levels_in_use())
         return self.outcome
 
     def _carry_out_and_record(self, run: Run, results: Results, command: str) -> None:
         def record() -> None:
             measured = self._measuring.output(run, self.images[run.image])
-            record_run(results, run, self.plan, self.store, command, measured)
+            record_run(results, run, self.plan, self.store, command, measured, self._in_use)
 
         reason = self._finish(run, record)
         if reason is None:
             self.outcome.done += 1
         else:
             label = self.plan.label(run)
-            record_failure(results, run, self.plan, self.store, command, reason)
+            record_failure(results, run, self.plan, self.store, command, reason, self._in_use)
             self.outcome.failures[label] = reason
             self.progress.say(f"FAILED {label}: {reason}")
         levels = {str(self.plan.levels[key].level): dict(self.plan.levels[key].fields) for key in run.levels}

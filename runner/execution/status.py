@@ -57,7 +57,7 @@ class RunState:
 
 def run_states(plan: Plan, store: Store, records: Sequence[RunRecord] = ()) -> Iterator[RunState]:
     """State of every run, judged by the store, or else by its record, which may have been made elsewhere."""
-    recorded = {(one.experiment, one.image, one.factor, one.seed, one.levels) for one in _done(records)}
+    recorded = {(one.experiment, one.image, one.factor, one.seed, one.level_keys) for one in _done(records)}
     imported = {(one.experiment, one.image, one.factor) for one in records if one.imported_from is not None}
     for run in plan.runs:
         name = (run.experiment.id, run.image, factor_name(run.factor))

@@ -3,6 +3,7 @@
 results/<profile>/profile.json
 results/<profile>/images/<image>.json           and its enlarged inputs
 results/<profile>/levels/<key>.json             losses, timing and snapshots of a level; runs share levels
+results/<profile>/levels/<key>-<training>.json  a further training of it, which later runs stand on
 results/<profile>/runs/<experiment>/<image>/x8-seed0.json
 results/<profile>/runs/<experiment>/<image>/x8-seed0-imported-<key>.json   trained elsewhere
 results/published.json                          figures of the pictures that the author published
@@ -13,7 +14,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -107,12 +108,32 @@ class Results:
         return _read_all(self.folder / "images", "*.json", ImageRecord)
 
     def levels(self) -> Iterator[LevelRecord]:
-        """All levels, by key."""
+        """All levels, by name."""
         return _read_all(self.folder / "levels", "*.json", LevelRecord)
+
+    def level(self, name: str) -> LevelRecord | None:
+        """A level by the name of its record; None where there is none that can be read."""
+        return _read_if_sound(self.folder / "levels" / f"{name}.json", LevelRecord)
 
     def runs(self) -> Iterator[RunRecord]:
         """All runs, by experiment, image, factor and seed."""
         return _read_all(self.folder / "runs", "*/*/*.json", RunRecord)
+
+    def levels_in_use(self, but_for: Collection[str] = ()) -> frozenset[str]:
+        """Names of the levels that recorded runs stand on, but for runs of some `run_name`."""
+        folder = self.folder / "runs"
+        paths = [path for path in folder.glob("*/*/*.json") if _is_record(path, folder)]
+        names = (path.relative_to(self.folder).as_posix().removesuffix(".json") for path in paths)
+        runs = [
+            _read_if_sound(self.folder / f"{name}.json", RunRecord) for name in names if name not in but_for
+        ]
+        return frozenset(level for run in runs if run is not None for level in run.levels)
+
+    def drop_levels(self, names: Iterable[str]) -> None:
+        """Remove the records of these levels, with their pictures."""
+        for name in names:
+            for suffix in ("json", "webp"):
+                (self.folder / "levels" / f"{name}.{suffix}").unlink(missing_ok=True)
 
 
 def read_published(root: Path) -> PublishedRecord:
@@ -141,6 +162,13 @@ def profiles_in(root: Path) -> list[str]:
 
 def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[RecordType]:
     return (_read(path, kind) for path in sorted(folder.glob(pattern)) if _is_record(path, folder))
+
+
+def _read_if_sound(path: Path, kind: type[RecordType]) -> RecordType | None:
+    try:
+        return _read(path, kind)
+    except UserError:
+        return None
 
 
 def _is_record(path: Path, folder: Path) -> bool:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from runner.quantities import Count, LevelIndex, Minutes, Positive, Seconds, Side
 from runner.store.provenance import Provenance
@@ -27,6 +34,9 @@ class Record(BaseModel):
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?$", max_length=64)]
 """An id that becomes a file name of a page: nothing in it leads to another folder."""
+
+LevelName = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]+(?:-[0-9a-f]{8})?$", max_length=80)]
+"""A level's key, and for a further training of it what tells that apart: `level_name` joins them."""
 
 Metrics = Mapping[str, float | None]
 """Measured values by the names of `evaluate.DEFINITIONS`; None is what could not be measured."""
@@ -95,6 +105,9 @@ class LevelRecord(Record):
 
     version: Literal[1] = 1
     key: str
+    training: str | None = None
+    """Tells a further training of the key, on another machine, say, from the one recorded first; None: first.
+    They compute the same but for rounding, and differ in time."""
     level: LevelIndex
     width: Side
     height: Side
@@ -111,6 +124,16 @@ class LevelRecord(Record):
     losses: Mapping[str, tuple[float, ...]]
     snapshots: Snapshots
     provenance: Provenance
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_training(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
+        values: dict[str, object] = serialise(self)
+        return {name: value for name, value in values.items() if name != "training" or value is not None}
+
+    @property
+    def name(self) -> str:
+        """What runs call it, and what its files are named after."""
+        return level_name(self.key, self.training)
 
 
 class Draw(Record):
@@ -148,8 +171,8 @@ class RunRecord(Record):
     """Digest of the picture it was trained on: an image may since have been replaced, by a stand-in, say."""
     settings: Mapping[str, str]
     """Switches and stop rule it was run with, in words of the study file."""
-    levels: tuple[str, ...]
-    """Keys of its levels, coarsest first; for a failed run those that were finished."""
+    levels: tuple[LevelName, ...]
+    """Names of its levels' records, coarsest first; for a failed run those that were finished."""
     output: Output | None = None
     published_minutes: tuple[Minutes, ...] | None = None
     """Training time of each level as the folder's own file tells it, minutes; imported runs may have them."""
@@ -159,6 +182,11 @@ class RunRecord(Record):
     noise."""
     command: str
     """The command that reproduces it."""
+
+    @property
+    def level_keys(self) -> tuple[str, ...]:
+        """Keys of its levels, coarsest first, whichever of their trainings it stands on."""
+        return tuple(name.partition("-")[0] for name in self.levels)
 
 
 class PublishedPicture(Record):
@@ -179,6 +207,11 @@ class PublishedRecord(Record):
 
     version: Literal[1] = 1
     pictures: tuple[PublishedPicture, ...]
+
+
+def level_name(key: str, training: str | None = None) -> str:
+    """Name of a level's record: its key, and for a further training of that key with what tells it apart."""
+    return key if training is None else f"{key}-{training}"
 
 
 def factor_name(factor: float) -> str:

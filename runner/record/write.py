@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Literal
 
@@ -28,6 +29,7 @@ from runner.record.schema import (
     RunRecord,
     Snapshots,
     factor_name,
+    level_name,
 )
 from runner.store.artifacts import LevelFacts, PictureFacts, facts_of
 from runner.store.store import HISTORY, PICTURE, DamagedError, Entry, Kind, Store
@@ -97,13 +99,23 @@ def record_image(
 
 
 def record_run(
-    results: Results, run: Run, plan: Plan, store: Store, command: str, measured: Measured
+    results: Results,
+    run: Run,
+    plan: Plan,
+    store: Store,
+    command: str,
+    measured: Measured,
+    in_use: Collection[str] = (),
 ) -> None:
-    """Record a finished run and its levels. Raises `UserError` when the store has lost some of it."""
-    for key in run.levels:
-        _record_level(results, plan.levels[key], _entry(store, "levels", key))
-    name = run_name(run.experiment.id, run.image, run.factor, run.seed)
-    _write_with_output(results, name, _run_record(run, run.levels, command), run, store, measured)
+    """Record a finished run and its levels. Raises `UserError` when the store has lost some of it.
+
+    The levels' records `in_use` by other runs are not replaced by those of another training.
+    """
+    levels = tuple(
+        _record_level(results, plan.levels[key], _entry(store, "levels", key), in_use) for key in run.levels
+    )
+    record = _run_record(run, levels, command)
+    _write_with_output(results, recorded_name(run), record, run, store, measured)
 
 
 def record_imported(
@@ -126,8 +138,12 @@ def record_imported(
 
 def imported_name(run: Run) -> str:
     """Name of an imported run's record, which lies beside those of runs trained here and of other folders."""
-    name = run_name(run.experiment.id, run.image, run.factor, run.seed)
-    return f"{name}-imported-{run.output.last_level_key[:8]}"
+    return f"{recorded_name(run)}-imported-{run.output.last_level_key[:8]}"
+
+
+def recorded_name(run: Run) -> str:
+    """Name of the record of a run trained here."""
+    return run_name(run.experiment.id, run.image, run.factor, run.seed)
 
 
 def _write_with_output(
@@ -146,22 +162,29 @@ def _write_with_output(
     results.write(name, complete, {f"{name}.webp": partial(entry.read, PICTURE)})
 
 
-def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
-    """Record a failed run with its reason and the levels that were finished."""
+def record_failure(
+    results: Results,
+    run: Run,
+    plan: Plan,
+    store: Store,
+    command: str,
+    reason: str,
+    in_use: Collection[str] = (),
+) -> None:
+    """Record a failed run with its reason and the levels that were finished; `in_use` as in `record_run`."""
     finished = []
     for key in run.levels:
         entry = store.find("levels", key)
         if entry is None:
             break
         try:
-            _record_level(results, plan.levels[key], entry)
+            finished.append(_record_level(results, plan.levels[key], entry, in_use))
         except DamagedError:
             break
-        finished.append(key)
     failed = _run_record(run, tuple(finished), command).model_copy(
         update={"status": "failed", "reason": reason}
     )
-    results.write(run_name(run.experiment.id, run.image, run.factor, run.seed), failed)
+    results.write(recorded_name(run), failed)
 
 
 def _run_record(run: Run, levels: tuple[str, ...], command: str) -> RunRecord:
@@ -178,7 +201,8 @@ def _run_record(run: Run, levels: tuple[str, ...], command: str) -> RunRecord:
     )
 
 
-def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
+def _record_level(results: Results, level: LevelTraining, entry: Entry, in_use: Collection[str]) -> str:
+    """Record a level, and return the name of its record."""
     history = safetensors.numpy.load(entry.read(HISTORY))
     epochs_done = len(history["losses"])
     shown = _evenly(epochs_done, MAX_LOSS_POINTS)
@@ -187,7 +211,10 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
         for column, name in enumerate(LOSS_NAMES)
     }
     sheet = _sheet(history)
-    file = f"levels/{level.key}.webp"
+    facts = facts_of(entry, LevelFacts)
+    training = _training(results, level.key, facts, entry) if level.key in in_use else None
+    name = level_name(level.key, training)
+    file = f"levels/{name}.webp"
     snapshots = Snapshots(
         sheet=Picture(file=file, width=sheet.shape[1], height=sheet.shape[0]),
         epochs=tuple(int(epoch) for epoch in history["snapshot_epochs"]),
@@ -196,6 +223,7 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
     )
     record = LevelRecord(
         key=level.key,
+        training=training,
         level=level.level,
         width=level.size.width,
         height=level.size.height,
@@ -206,9 +234,19 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry) -> None:
         losses=losses,
         snapshots=snapshots,
         provenance=entry.provenance,
-        **facts_of(entry, LevelFacts).model_dump(),
+        **facts.model_dump(),
     )
-    results.write(f"levels/{level.key}", record, {file: partial(lossless_webp, sheet)})
+    results.write(f"levels/{name}", record, {file: partial(lossless_webp, sheet)})
+    return name
+
+
+def _training(results: Results, key: str, facts: LevelFacts, entry: Entry) -> str | None:
+    """What tells a training from the one that is recorded under its key; None where it is that one."""
+    recorded = results.level(key)
+    made = (facts.seconds, facts.processor_seconds, entry.provenance)
+    if recorded is None or made == (recorded.seconds, recorded.processor_seconds, recorded.provenance):
+        return None
+    return hashlib.sha256(repr(made).encode()).hexdigest()[:8]
 
 
 def _sheet(history: Mapping[str, npt.NDArray[np.uint8]]) -> Pixels:

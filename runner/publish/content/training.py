@@ -92,15 +92,15 @@ def _theatre(image: ImageData, cells: Iterable[Cell], data: SiteData) -> Theatre
     if not watched:
         return None
     watched.sort(key=lambda pair: pair[0].experiment.id != data.study.original.id)
-    unique = {level.record.key: level for _, run in watched for level in run.levels}
-    places = {key: place for place, key in enumerate(unique)}
+    unique = {level.record.name: level for _, run in watched for level in run.levels}
+    places = {name: place for place, name in enumerate(unique)}
     takes = tuple(_take(level) for level in unique.values())
     actors = []
     for cell, run in watched:
         rule, stop = TrainingSettings(epochs=data.profile.epochs), cell.experiment.stop
         after = rule.scaled_stop(stop.as_rule).after if stop.below is not None else None
         own = tuple(
-            places[level.record.key] for level in sorted(run.levels, key=lambda one: one.record.level)
+            places[level.record.name] for level in sorted(run.levels, key=lambda one: one.record.level)
         )
         actors.append(Actor(cell.experiment.id, cell.experiment.title, own, after, stop.below))
     return Theatre(image, takes, tuple(_scenes(takes, actors)), tuple(actors))

@@ -78,14 +78,14 @@ class _Gathering:
         self.notes: list[str] = []
         self.inspector = Inspector(results, self.notes)
         self.image_records = {record.id: record for record in results.images()}
-        self.level_records = {record.key: record for record in results.levels()}
+        self.level_records = {record.name: record for record in results.levels()}
         self.shown = _images_shown(study, self.image_records.values())
         self.runs = self._known_runs(results.runs())
         self.floor = noise_floor(self._times_of_equal_work())
         self.published_pictures = published_pictures(
             study, self.shown, self.image_records, results.folder.parent
         )
-        self.users = _users_of_levels(self.runs)
+        self.users = self._users_of_levels()
         self._note_unknown_images()
         self.notes += [f"a copy by its name, left out: {name}" for name in results.copies()]
 
@@ -185,7 +185,7 @@ class _Gathering:
         return Cell(experiment, image, (), state, Slot(None, state), timing)
 
     def _run(self, record: RunRecord, experiment: Experiment, image: ImageData) -> Run:
-        known = [self.level_records[key] for key in record.levels if key in self.level_records]
+        known = self._levels_of(record)
         missing = len(record.levels) - len(known)
         origin = "" if record.imported_from is None else ", imported"
         name = f"{record.experiment} on {record.image} ({record.factor}, seed {record.seed}{origin})"
@@ -247,8 +247,20 @@ class _Gathering:
         others = tuple(name for name in self.users[level.key] if name != run.experiment)
         return Level(level, self.inspector.slot(level.snapshots.sheet, "", stand_in), others)
 
+    def _levels_of(self, run: RunRecord) -> list[LevelRecord]:
+        """Records of a run's levels, as far as they are there."""
+        return [self.level_records[name] for name in run.levels if name in self.level_records]
+
+    def _users_of_levels(self) -> Mapping[str, tuple[str, ...]]:
+        """The experiments that use each level, by its key: trained once or several times, it is the same."""
+        users: dict[str, set[str]] = defaultdict(set)
+        for (experiment, _), records in self.runs.items():
+            for level in (level for record in records for level in self._levels_of(record)):
+                users[level.key].add(experiment)
+        return {key: tuple(sorted(names)) for key, names in users.items()}
+
     def _trained(self, record: RunRecord) -> Trained:
-        known = [self.level_records[key] for key in record.levels if key in self.level_records]
+        known = self._levels_of(record)
         return trained(known, complete=record.status == "done" and len(known) == len(record.levels))
 
     def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
@@ -290,11 +302,10 @@ class _Gathering:
         for (name, _), records in self.runs.items():
             experiment = self.study.experiment[name]
             for run in records:
-                for key in run.levels:
-                    level = self.level_records.get(key)
-                    if level is None or key in seen:
+                for level in self._levels_of(run):
+                    if level.name in seen:
                         continue
-                    seen.add(key)
+                    seen.add(level.name)
                     feed = experiment.feed_at(level.level, len(run.levels) - 1)
                     size = (level.level, level.width, level.height, level.base_width, level.epochs_done)
                     work = (*size, machine_of(level), feed.adversarial, feed.adversarial_upsample)
@@ -326,12 +337,3 @@ def _images_shown(study: Study, records: Iterable[ImageRecord]) -> Mapping[str, 
 
 def _listed(numbers: Iterable[int]) -> str:
     return " and ".join(map(str, sorted(numbers)))
-
-
-def _users_of_levels(runs: _Runs) -> Mapping[str, tuple[str, ...]]:
-    """The experiments that use each level."""
-    users: dict[str, list[str]] = defaultdict(list)
-    for (experiment, _), records in runs.items():
-        for key in {key for record in records for key in record.levels}:
-            users[key].append(experiment)
-    return {key: tuple(sorted(names)) for key, names in users.items()}

@@ -31,13 +31,13 @@ def _runs(data: SiteData) -> Iterator[tuple[Cell, Run]]:
 
 def _json(data: SiteData) -> bytes:
     """All records on the site. Picture files are named as in the results folder."""
-    levels = {level.record.key: level.record for _, run in _runs(data) for level in run.levels}
+    levels = {level.record.name: level.record for _, run in _runs(data) for level in run.levels}
     whole: dict[str, Any] = {
         "profile": data.profile.model_dump(mode="json"),
         "study": data.study.model_dump(mode="json"),
         "images": [image.record.model_dump(mode="json") for image in data.images if image.record],
         "runs": [run.record.model_dump(mode="json") for _, run in _runs(data)],
-        "levels": [levels[key].model_dump(mode="json") for key in sorted(levels)],
+        "levels": [levels[name].model_dump(mode="json") for name in sorted(levels)],
         "notes": data.notes,
     }
     return (
