@@ -88,6 +88,24 @@ def test_a_worker_killed_in_its_leg_costs_a_leg_and_changes_nothing(
     assert_one_leg_was_lost(cluster, lost)
 
 
+def test_it_is_told_when_no_worker_is_left_and_when_one_has_come(
+    cluster: TestCluster, tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    tiny_study.edit(*FEW_EPOCHS)
+    (nanny,) = cluster.workers("ada")
+    cluster.tell("hold", "ada", text="2")
+    process = cluster.client(tiny_study, "client", *ONE)
+    left = "no worker is left that offers singan-"
+    worker = held(cluster).process
+    kill(nanny)
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: left in cluster.log("client"))
+    cluster.workers("bob")
+    assert_done_as_alone(cluster, process, tiny_study, tmp_path)
+    log = cluster.log("client")
+    assert log.count(left) == log.count("a worker is there again") == 1
+
+
 def test_a_worker_that_stands_still_is_given_up_and_its_successor_goes_on(
     cluster: TestCluster, tiny_study: TinyStudy, tmp_path: Path
 ) -> None:

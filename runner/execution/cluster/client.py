@@ -48,6 +48,9 @@ class Cluster:
         """What the workers there are offer; None before the first look."""
         self._address, self._security, self._patience_s = address, security, patience_s
         self._tag = ""
+        self._say: Callable[[str], None] = lambda _: None
+        self._is_deserted = False
+        """Whether it was told that no worker is left for what is submitted."""
         self._events: queue.SimpleQueue[Event | LostError] = queue.SimpleQueue()
         self._at_work: dict[str, Assignment] = {}
         """Assignments by key; changed only by the loop's thread."""
@@ -76,7 +79,7 @@ class Cluster:
         Raises `UserError` when there are workers, but none that will do, and `LostError` when no scheduler
         answers. Returns the last of `devices` when `go_on` returns False.
         """
-        is_told = False
+        self._say, is_told = say, False
         while go_on():
             self._check()
             for device in devices:
@@ -104,6 +107,7 @@ class Cluster:
         self._loop.call_soon_threadsafe(self._take, assignment)
 
     def listen(self, hear: Callable[[Event], None]) -> None:
+        self._tell_of_workers()
         try:
             event = self._events.get(timeout=PATIENCE_s)
         except queue.Empty:
@@ -118,6 +122,15 @@ class Cluster:
                 event = self._events.get_nowait()
             except queue.Empty:
                 return
+
+    def _tell_of_workers(self) -> None:
+        """Say once when the last worker that fits has gone, and once when one is there again."""
+        is_connected, was_deserted = self._client is not None, self._is_deserted
+        self._is_deserted = self.slots == 0 if is_connected else was_deserted
+        if self._is_deserted and not was_deserted:
+            self._say(f"{self._address}: no worker is left that offers {self._tag}; waiting for one")
+        elif was_deserted and not self._is_deserted:
+            self._say(f"{self._address}: a worker is there again")
 
     def ask_to_stop(self) -> None:
         self._loop.call_soon_threadsafe(self._start_stopping)
