@@ -165,6 +165,49 @@ def test_gamma_and_primaries_other_than_srgb_s_are_told_of_once(
     assert told == [f"{path}: {line}"] * is_told
 
 
+def _cicp(*numbers: int) -> bytes:
+    body = b"cICP" + bytes(numbers)
+    return struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "is_told"),
+    [
+        (_cicp(1, 13, 0, 1), False),
+        (_cicp(1, 1, 0, 1), False),
+        (_cicp(2, 2, 0, 1), False),
+        (_cicp(1, 13, 0, 1) + _png_chunk(b"gAMA", 100000), False),  # code points overrule it
+        (_cicp(9, 16, 0, 1), True),  # BT.2020, PQ: high dynamic range
+        (_cicp(9, 18, 0, 1), True),  # HLG
+        (_cicp(12, 13, 0, 1), True),  # Display P3
+        (SRGB_GAMMA + _cicp(1, 8, 0, 1), True),  # linear
+    ],
+)
+def test_code_points_other_than_srgb_s_are_told_of_once(
+    chunks: bytes, is_told: bool, told: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(pictures.noise()).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:33] + chunks + whole[33:])
+    assert np.array_equal(read_picture(path, told.append), pictures.noise())
+    assert len(told) == is_told
+    assert all("code points (primaries" in line and "taken for sRGB" in line for line in told)
+
+
+@pytest.mark.parametrize(("primaries", "is_told"), [(1, False), (9, True), (12, True)])
+def test_code_points_of_an_avif_are_told_of_too(
+    primaries: int, is_told: bool, told: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.avif"
+    PIL.Image.fromarray(pictures.blocks()).save(path)
+    before, mark, after = path.read_bytes().partition(b"colrnclx")
+    assert mark
+    path.write_bytes(before + mark + struct.pack(">H", primaries) + after[2:])
+    read_picture(path, told.append)
+    assert len(told) == is_told
+
+
 def test_gamma_is_no_news_where_a_profile_says_it_all(told: list[str], tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     PIL.Image.fromarray(pictures.noise()).save(path, icc_profile=profiles.red_and_blue_swapped())

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import PIL.Image
 from PIL import ImageCms
 
+from runner.images.code_points import CodePoints
+
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Pillow's mode for the colour space of a profile."""
 
@@ -23,7 +25,9 @@ _UNSEEN_levels = 2
 """A profile that changes no colour by more than this counts as sRGB: converting would only add rounding."""
 
 
-def in_srgb(picture: PIL.Image.Image, note: Callable[[str], None]) -> PIL.Image.Image:
+def in_srgb(
+    picture: PIL.Image.Image, note: Callable[[str], None], code_points: CodePoints | None = None
+) -> PIL.Image.Image:
     """The 8-bit picture with its colours converted from the profile embedded in it.
 
     It comes back as it is without a profile, with one of sRGB, and with one that cannot be used; `note` is
@@ -31,7 +35,10 @@ def in_srgb(picture: PIL.Image.Image, note: Callable[[str], None]) -> PIL.Image.
     """
     embedded = picture.info.get("icc_profile")
     if not embedded or picture.mode == "LAB":  # (LAB is absolute)
-        if _declares_other_colours(picture):
+        if code_points is not None and not code_points.are_srgb:
+            numbers = f"primaries {code_points.primaries}, transfer {code_points.transfer}"
+            note(f"its code points ({numbers}) are not heeded, its colours are taken for sRGB")
+        elif code_points is None and _declares_other_colours(picture):
             note("its gamma and primaries (gAMA, cHRM) are not heeded, its colours are taken for sRGB")
         return picture
     try:
@@ -61,7 +68,7 @@ def in_srgb(picture: PIL.Image.Image, note: Callable[[str], None]) -> PIL.Image.
 
 
 def _declares_other_colours(picture: PIL.Image.Image) -> bool:
-    """Whether a PNG's gAMA or cHRM say something else than sRGB. A profile overrules both."""
+    """Whether a PNG's gAMA or cHRM say something else than sRGB. Code points and profiles overrule both."""
     if "srgb" in picture.info:
         return False
     gamma = picture.info.get("gamma", _SRGB_GAMMA)

@@ -18,6 +18,7 @@ import PIL.ImageOps
 
 from runner.files import LFS_POINTER
 from runner.images.avif_items import bare_avifs
+from runner.images.code_points import CodePoints, code_points
 from runner.images.colour import in_srgb
 from runner.images.png_chunks import bare_pngs
 from runner.images.samples import declared_range, eight_bits
@@ -86,7 +87,9 @@ def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: b
                 if _is_see_through(picture):
                     note("its transparency is left out")
                 upright = eight_bits(_upright(picture, note), declared_range(picture), str(path))
-                return np.asarray((in_srgb(upright, note) if heed_profile else upright).convert("RGB"))
+                if heed_profile:
+                    upright = in_srgb(upright, note, _code_points(file))
+                return np.asarray(upright.convert("RGB"))
     except UserError:
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
@@ -103,6 +106,13 @@ def _decoded(file: Path | io.BytesIO, path: Path, note: Note, *, heed_profile: b
         if isinstance(error, OSError) and error.strerror:  # the system's, not a decoder's
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
         raise UserError(f"cannot be decoded ({error})", where=str(path), right="is it whole?") from None
+
+
+def _code_points(file: Path | io.BytesIO) -> CodePoints | None:
+    if isinstance(file, io.BytesIO):
+        return code_points(file)
+    with file.open("rb") as opened:
+        return code_points(opened)
 
 
 def _is_lfs_pointer(path: Path) -> bool:
