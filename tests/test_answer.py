@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from helpers.records import Synthetic, small_study, write_published_figures, write_results
+from runner.metrics.statistics import Scatter
 from runner.publish.content.answer import answer
-from runner.publish.content.comparison import seed_scatters
+from runner.publish.content.comparison import Scatters, SeedScatter, seed_scatters
 from runner.publish.content.labels import Box
 from runner.publish.content.tradeoff import TradeOffs, trade_offs
 from runner.publish.data.gather import gather
@@ -38,8 +39,8 @@ def data_of(
     return gather(study, folder)
 
 
-def sentences(data: SiteData) -> list[str]:
-    found = answer(data, seed_scatters(data)).sentences
+def sentences(data: SiteData, scatters: Scatters | None = None) -> list[str]:
+    found = answer(data, seed_scatters(data) if scatters is None else scatters).sentences
     return ["".join(part if isinstance(part, str) else part.id for part in words) for words in found]
 
 
@@ -65,6 +66,20 @@ def test_where_nothing_is_better_it_says_none(tmp_path: Path) -> None:
         data_of(tmp_path, {"real-b": {"lr_psnr": 25.0, "niqe": 4.0}, "real-g": {"blur": 0.1}})
     )
     assert first == "Of 3 variants trained here on Colosseum, none is better than the original training."
+
+
+def test_what_other_seeds_may_explain_is_neither_called_better_nor_said_to_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    data = data_of(tmp_path, {"real-b": {"lr_psnr": 23.0}, "real-g": {"lr_psnr": 1.0}})
+    rough = SeedScatter(Scatter(2.0, 2), ("original",))
+    scatters = {("colosseum", "x8", name): rough for name in ("lr_psnr", "niqe", "blur")}
+    first, second, *_ = sentences(data, scatters)
+    assert first == (
+        "Of 3 variants trained here on Colosseum, none is shown to be better than the original training, "
+        "1 is much worse (real-g); 2 differ from it by no more than seeds may."
+    )
+    assert second.startswith("The fastest that is not shown to lose, ")
 
 
 def test_the_second_sentence_is_about_the_fastest_that_loses_at_most_slightly(tmp_path: Path) -> None:

@@ -84,13 +84,21 @@ def _of_quality(
     count = plural(len(found), "variant")
     better = [e.experiment for e, verdict in found if is_better(verdict.effect)]
     wrecks = [e.experiment for e, verdict in found if verdict.effect == "much worse"]
+    chance = sum(_may_be_chance(verdict) for _, verdict in found)
     words: list[str | Experiment] = [f"Of {count} trained here on {where}, "]
     if better:
         words += [f"{len(better)} {_be(better)} better than the original training ", *_named(better)]
     else:
-        words.append("none is better than the original training")
-    words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks), "."] if wrecks else ["."]
-    return tuple(words)
+        words.append(f"none is {'shown to be ' if chance else ''}better than the original training")
+    words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks)] if wrecks else []
+    if chance:
+        words.append(f"; {chance} {'differs' if chance == 1 else 'differ'} from it by no more than seeds may")
+    return (*words, ".")
+
+
+def _may_be_chance(verdict: Judged) -> bool:
+    """Whether the scatter over seeds is known, and may explain what was found."""
+    return verdict.effect == "unclear" and verdict.has_interval
 
 
 def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, scatters: Scatters) -> Words:
@@ -101,20 +109,25 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, sca
                 c.timing.measured for c in e.cells if c.state == "done" and not c.timing.other_machine
             ),
             e,
+            _may_be_chance(verdict),
         )
-        for e, _ in found
+        for e, verdict in found
         if not _loses(e, data, scatters) and not _is_the_original(e, data)
     ]
-    known = [(ratio, e) for ratio, e in ratios if ratio is not None]
+    known = [(ratio, e, may_be_chance) for ratio, e, may_be_chance in ratios if ratio is not None]
     if not known or _is_too_short(data):
         return ()
-    ratio, fastest = min(known, key=lambda each: each[0])
+    ratio, fastest, may_be_chance = min(known, key=lambda each: each[0])
     if ratio >= 1:
         return ("None that loses at most slightly trains faster.",)
     cells = [cell for cell in fastest.cells if cell.timing.measured.ratio is not None]
     noise = all(cell.timing.measured.is_noise for cell in cells)
     chance = ", which may be chance: two equal trainings differ as much" if noise else ""
-    who = "The fastest that loses at most slightly, "
+    who = (
+        "The fastest that is not shown to lose, "
+        if may_be_chance
+        else "The fastest that loses at most slightly, "
+    )
     return (who, fastest.experiment, f", takes {ratio:.2f} of its training time{chance}.")
 
 
