@@ -82,6 +82,13 @@ def test_what_other_seeds_may_explain_is_neither_called_better_nor_said_to_lose_
     assert second.startswith("The fastest that is not shown to lose, ")
 
 
+def test_what_loses_by_one_measure_is_not_the_fastest_that_loses_at_most_slightly(tmp_path: Path) -> None:
+    measured = {name: {"lr_psnr": 25.0, "niqe": 5.0} for name in EXPERIMENTS[1:]}
+    first, *rest = sentences(data_of(tmp_path, measured))
+    assert first == "Of 3 variants trained here on Colosseum, none is better than the original training."
+    assert rest == [], "better by one measure, worse by the other: none can be named the fastest"
+
+
 def test_the_second_sentence_is_about_the_fastest_that_loses_at_most_slightly(tmp_path: Path) -> None:
     nearly = {"niqe": 3.01}
     data = data_of(tmp_path, {"real-b": {"lr_psnr": 10.0}, "early-stop": nearly, "real-g": nearly})

@@ -74,8 +74,25 @@ def test_images_count_alike_however_many_seeds_they_have() -> None:
 
 
 def test_an_image_with_a_single_seed_leaves_no_interval() -> None:
-    assert paired_difference({"cows": [1.0, 2.0], "colosseum": [4.0]}) == Difference(2.75, None, None, 3)
+    found = paired_difference({"cows": [1.0, 2.0], "colosseum": [4.0]})
+    assert found is not None
+    assert (found.mean, found.low, found.high, found.pairs) == (2.75, None, None, 3)
     assert paired_difference({}) is None
+
+
+def test_what_is_known_of_the_scatter_may_explain_a_difference_without_bounds() -> None:
+    known = paired_difference({"cows": [1.0, 2.0]})
+    assert known is not None
+    assert known.high is not None
+    half = (known.high - known.mean) / 2  # of a mean over two images, one of which scatters
+    for other, may_be_chance in ((0.0, True), (2 * half - 1.5 - 0.01, True), (2 * half - 1.5 + 0.01, False)):
+        found = paired_difference({"cows": [1.0, 2.0], "colosseum": [other]})
+        assert found is not None
+        assert found.least_half == pytest.approx(half)
+        assert found.may_be_chance == may_be_chance
+    nothing_known = paired_difference({"cows": [1.0], "colosseum": [4.0]})
+    assert nothing_known is not None
+    assert not nothing_known.may_be_chance
 
 
 def test_the_scatter_of_others_serves_an_image_with_a_single_seed() -> None:

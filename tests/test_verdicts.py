@@ -118,6 +118,15 @@ def test_what_an_interval_does_not_decide_is_unclear() -> None:
     assert verdict(sure, open_).confidence == "3 seeds, interval"
 
 
+@pytest.mark.parametrize(("half", "effect"), [(2.9, "better"), (3.1, "unclear")])
+def test_a_scatter_known_on_one_image_can_make_all_images_unclear(half: float, effect: Effect) -> None:
+    measure = DEFINITIONS["lr_psnr"]
+    difference = Difference(3.0, None, None, 2, least_half=half)
+    partly = Comparison(measure, "lr_psnr", difference, judge(difference, measure))
+    found = verdict(partly, comparison("niqe", 0.0, None, seeds=1))
+    assert (found.effect, found.may_be_chance, found.loses) == (effect, effect == "unclear", False)
+
+
 def test_one_seed_says_so_and_is_not_sure() -> None:
     found = verdict(comparison("lr_psnr", -8.0, None, seeds=1), comparison("niqe", 1.2, None, seeds=1))
     assert (found.effect, found.confidence, found.has_interval) == ("much worse", "one seed", False)

@@ -71,6 +71,13 @@ class Difference:
     high: float | None
     pairs: int
     """How many pairs of runs with equal image and seed it rests on."""
+    least_half: float | None = None
+    """Without bounds, half the interval as if images of unknown scatter had none; None if all are such."""
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether what is known of the scatter already explains the difference."""
+        return self.least_half is not None and abs(self.mean) <= self.least_half
 
 
 def paired_difference(
@@ -91,14 +98,21 @@ def paired_difference(
     pairs = sum(map(len, groups))
     errors = [_error(group, (scatter or {}).get(image)) for image, group in by_image.items()]
     known = [error for error in errors if error is not None]
-    if len(known) < len(errors):
+    if not known:
         return Difference(mean, None, None, pairs)
-    total = sum(error for error, _ in known)
-    if total == 0:
-        return Difference(mean, mean, mean, pairs)
-    freedom = 1 / sum((error / total) ** 2 / freedom for error, freedom in known)
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(total) / len(groups)
+    half = _half(known) / len(groups)
+    if len(known) < len(errors):
+        return Difference(mean, None, None, pairs, half)
     return Difference(mean, mean - half, mean + half, pairs)
+
+
+def _half(errors: Sequence[tuple[float, int]]) -> float:
+    """Half the interval of a sum, from squared standard errors and their degrees of freedom."""
+    total = sum(error for error, _ in errors)
+    if total == 0:
+        return 0.0
+    freedom = 1 / sum((error / total) ** 2 / freedom for error, freedom in errors)
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(total)
 
 
 def _error(group: Sequence[float], others: Scatter | None) -> tuple[float, int] | None:

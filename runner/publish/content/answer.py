@@ -84,7 +84,7 @@ def _of_quality(
     count = plural(len(found), "variant")
     better = [e.experiment for e, verdict in found if is_better(verdict.effect)]
     wrecks = [e.experiment for e, verdict in found if verdict.effect == "much worse"]
-    chance = sum(_may_be_chance(verdict) for _, verdict in found)
+    chance = sum(verdict.may_be_chance for _, verdict in found)
     words: list[str | Experiment] = [f"Of {count} trained here on {where}, "]
     if better:
         words += [f"{len(better)} {_be(better)} better than the original training ", *_named(better)]
@@ -96,11 +96,6 @@ def _of_quality(
     return (*words, ".")
 
 
-def _may_be_chance(verdict: Judged) -> bool:
-    """Whether the scatter over seeds is known, and may explain what was found."""
-    return verdict.effect == "unclear" and verdict.has_interval
-
-
 def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, scatters: Scatters) -> Words:
     """A sentence about the shortest training beside the original's that loses at most slightly anywhere."""
     ratios = [
@@ -109,7 +104,7 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, sca
                 c.timing.measured for c in e.cells if c.state == "done" and not c.timing.other_machine
             ),
             e,
-            _may_be_chance(verdict),
+            verdict.may_be_chance,
         )
         for e, verdict in found
         if not _loses(e, data, scatters) and not _is_the_original(e, data)
@@ -132,12 +127,12 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, sca
 
 
 def _loses(experiment: ExperimentData, data: SiteData, scatters: Scatters) -> bool:
-    """Whether it is worse than the original, by more than a little, on some image."""
+    """Whether it is worse than the original by a measure, by more than a little, on some image."""
     verdicts = (
         judge_cell(cell, original, data, scatters)
         for cell, original in zip(experiment.cells, data.original.cells, strict=True)
     )
-    return any(verdict is not None and verdict.effect in {"worse", "much worse"} for verdict in verdicts)
+    return any(verdict is not None and verdict.loses for verdict in verdicts)
 
 
 def _is_the_original(experiment: ExperimentData, data: SiteData) -> bool:

@@ -58,6 +58,10 @@ class Judged:
     """Whether training or pictures are not the study's, so that it hints at an answer at best."""
     worth: float
     """Among equal effects, more is better: the mean of both measures, in visible differences."""
+    may_be_chance: bool = False
+    """Whether it is unclear because the scatter over seeds may explain what was found."""
+    loses: bool = False
+    """Whether a measure is worse by more than a little, whatever the other one is."""
 
     @property
     def words(self) -> str:
@@ -117,15 +121,23 @@ def judged(compared: Sequence[Comparison], *, is_hint: bool) -> Judged | None:
     by_name = {comparison.name: comparison for comparison in compared if comparison.name in RANKED}
     if "lr_psnr" not in by_name:
         return None
-    ranked = [by_name.get(name) for name in RANKED]
-    found = [comparison for comparison in ranked if comparison is not None]
-    effect = joint_effect([None if comparison is None else _grade(comparison) for comparison in ranked])
+    found = [by_name[name] for name in RANKED if name in by_name]
+    graded = [_grade(comparison) for comparison in found]
+    effect = joint_effect([*graded, *[None] * (len(RANKED) - len(found))])
     worth = _worth({comparison.name: comparison.difference.mean for comparison in found})
     has_interval = all(comparison.difference.low is not None for comparison in found)
     confidence = _confidence(found, has_interval=has_interval)
     if len(found) < len(RANKED):
         confidence += ", no NIQE"
-    return Judged(effect, confidence, has_interval, is_hint, worth)
+    return Judged(
+        effect,
+        confidence,
+        has_interval,
+        is_hint,
+        worth,
+        may_be_chance=effect == "unclear" and None in graded,
+        loses=any(grade is not None and grade < -1 for grade in graded),
+    )
 
 
 def effect_of_pictures(mine: Metrics, original: Metrics) -> Effect | None:
@@ -190,7 +202,10 @@ def joint_effect(grades: Sequence[int | None]) -> Effect:
 
 def _grade(comparison: Comparison) -> int | None:
     """How much better a measure is, -3 to 3; None where its interval decides nothing."""
-    if comparison.difference.low is not None:
+    if comparison.difference.low is None:
+        if comparison.difference.may_be_chance:
+            return None
+    else:
         if comparison.verdict == "undecided":
             return None
         if comparison.verdict == "no visible difference":
