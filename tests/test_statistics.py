@@ -90,6 +90,9 @@ def test_what_is_known_of_the_scatter_may_explain_a_difference_without_bounds() 
         assert found is not None
         assert found.least_half == pytest.approx(half)
         assert found.may_be_chance == may_be_chance
+    equal = paired_difference({"cows": [0.0, 0.0], "colosseum": [0.0]})
+    assert equal is not None
+    assert not equal.may_be_chance
     nothing_known = paired_difference({"cows": [1.0], "colosseum": [4.0]})
     assert nothing_known is not None
     assert not nothing_known.may_be_chance

@@ -77,7 +77,7 @@ class Difference:
     @property
     def may_be_chance(self) -> bool:
         """Whether what is known of the scatter already explains the difference."""
-        return self.least_half is not None and abs(self.mean) <= self.least_half
+        return self.least_half is not None and abs(self.mean) < self.least_half
 
 
 def paired_difference(
