@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -185,21 +186,26 @@ def test_a_run_that_failed_and_now_works_is_recorded_as_done(
     assert {run.status for run in lab.results.runs()} == {"done"}
 
 
-def in_another_store(lab: Lab, folder: Path) -> Lab:
-    """The same study and record on a machine that has trained nothing yet."""
-    other = Lab(lab.tiny, folder)
-    other.results = lab.results
-    return other
+@pytest.fixture
+def elsewhere(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Lab]:
+    """Goes on with the same study and record on another machine, which has trained nothing yet."""
+
+    def begin() -> Lab:
+        monkeypatch.setattr("runner.execution.resources.processor", lambda: "another processor")
+        other = Lab(lab.tiny, tmp_path / "elsewhere")
+        other.results = lab.results
+        return other
+
+    return begin
 
 
 def test_levels_that_recorded_runs_share_stay_when_trained_again_for_others(
-    lab: Lab, tmp_path: Path, counted: list[int]
+    lab: Lab, elsewhere: Callable[[], Lab], counted: list[int]
 ) -> None:
     lab.run(lab.tiny.plan("original"))
     before, originals = lab.record(), {level.name: level for level in lab.results.levels()}
     counted.clear()
-    other = in_another_store(lab, tmp_path / "elsewhere")
-    other.run(lab.tiny.plan("real"))
+    elsewhere().run(lab.tiny.plan("real"))
     assert counted == [0, 1, 2]
     assert {name: data for name, data in lab.record().items() if name in before} == before
     (real,) = (run for run in lab.results.runs() if run.experiment == "real")
@@ -215,10 +221,12 @@ def test_levels_that_recorded_runs_share_stay_when_trained_again_for_others(
     assert {state.state for state in run_states(lab.tiny.plan("real"), lab.store, [real])} == {"done"}
 
 
-def test_a_training_that_no_run_stands_on_any_more_leaves_the_record(lab: Lab, tmp_path: Path) -> None:
+def test_a_training_that_no_run_stands_on_any_more_leaves_the_record(
+    lab: Lab, elsewhere: Callable[[], Lab]
+) -> None:
     lab.run(lab.tiny.plan("original"))
     first = {level.name for level in lab.results.levels()}
-    other = in_another_store(lab, tmp_path / "elsewhere")
+    other = elsewhere()
     other.run(lab.tiny.plan("real"))
     other.run(lab.tiny.plan("original"))
     levels = {level.name: level for level in lab.results.levels()}
