@@ -25,14 +25,14 @@ from singan.geometry import PyramidGeometry, sr_step_sizes
 from singan.inference import fold
 from singan.level import LevelTask, learned_upsampler, prepare_inputs, prepare_state
 from singan.pyramid import Pyramid, TrainedLevel, build_pyramid
-from singan.stopping import DONT_TRAIN_EPOCHS, StopRule
+from singan.stopping import StopRule
 from singan.switches import LevelFeed
 
 _LONG_ENOUGH_s = 1.0
 """Nothing is measured again once its measurements have taken this long."""
 
-_STOPS_AFTER = 2
-"""Levels that may stop early are taken to need this many times the least number of epochs."""
+_MOST_TIMES = 3
+"""Nothing is measured more often, however short it is."""
 
 Chain = tuple[LevelTraining, ...]
 """Levels of one run, coarsest first."""
@@ -123,14 +123,14 @@ def _time_steps(level: LevelTraining, pyramid: Pyramid, place: Resources) -> flo
         losses = engine.train_epoch(state, inputs, level.settings).losses
         losses.sum().item()  # wait for the device
 
-    taken = _timed(epoch)
+    taken = timed(epoch)
     with torch.no_grad():
-        return max(0.0, taken - _timed(lambda: _draw(task.feed, pyramid, level)))
+        return max(0.0, taken - timed(lambda: _draw(task.feed, pyramid, level)))
 
 
 def _time_feed(level: LevelTraining, pyramid: Pyramid) -> float:
     with torch.no_grad():
-        return _timed(lambda: _draw(level.feed, pyramid, level))
+        return timed(lambda: _draw(level.feed, pyramid, level))
 
 
 def _time_upsampler(level: LevelTraining, pyramid: Pyramid) -> float:
@@ -138,7 +138,7 @@ def _time_upsampler(level: LevelTraining, pyramid: Pyramid) -> float:
     if not level.feed.learns_upsampling:
         return 0.0
     task = _task(level, level.feed)
-    return level.settings.upsampler_steps * _timed(lambda: learned_upsampler(pyramid, task, steps=1))
+    return level.settings.upsampler_steps * timed(lambda: learned_upsampler(pyramid, task, steps=1))
 
 
 def _draw(feed: LevelFeed, pyramid: Pyramid, level: LevelTraining) -> None:
@@ -150,19 +150,21 @@ def _time_enlarging(top: TrainedLevel, pyramid: Pyramid) -> float:
     """Seconds per pixel that the last level's generator takes."""
     image = pyramid.reals[-1]
     folded = fold(top)
-    return _timed(lambda: folded.generate(image, image).sum().item()) / image[0, 0].numel()
+    return timed(lambda: folded.generate(image, image).sum().item()) / image[0, 0].numel()
 
 
-def _timed(work: Callable[[], object]) -> float:
-    """Median seconds of `work`; if it is short, it is repeated and its first time left out as not typical."""
-    taken = []
-    for _ in range(4):
+def timed(work: Callable[[], object]) -> float:
+    """Median seconds of `work`, which is repeated if it is short.
+
+    A first time is left out: compiling and filling caches, it may take a hundred times as long as any other.
+    """
+    work()
+    taken: list[float] = []
+    while len(taken) < _MOST_TIMES and sum(taken) < _LONG_ENOUGH_s:
         started = time.perf_counter()
         work()
         taken.append(time.perf_counter() - started)
-        if sum(taken) > _LONG_ENOUGH_s:
-            break
-    return statistics.median(taken[1:] or taken)
+    return statistics.median(taken)
 
 
 def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
@@ -173,18 +175,7 @@ def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
             for size in sr_step_sizes(plan.levels[what.last_level_key].size, what.factor)
         )
         return seconds[f"sr {what.last_level_key}"] * pixels * (len(what.lower_keys) + 1)
-    return seconds[f"upsampler {what.key}"] + seconds[what.key] * _expected_epochs(what)
-
-
-def _expected_epochs(level: LevelTraining) -> int:
-    epochs, stop = level.settings.epochs, level.stop
-    if stop.name == "dont_train":
-        return min(DONT_TRAIN_EPOCHS, epochs)
-    if stop.name == "small_rec_loss" and level.level > 1:  # levels 0 and 1 hardly ever reach so small a loss
-        return min(_STOPS_AFTER * (stop.after + 1), epochs)
-    if stop.name in {"plateau", "plateau_anneal"}:
-        return min(_STOPS_AFTER * (stop.after + 1) + stop.anneal, epochs)
-    return epochs
+    return seconds[f"upsampler {what.key}"] + seconds[what.key] * what.expected_epochs
 
 
 def makespan(

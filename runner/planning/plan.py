@@ -17,7 +17,7 @@ from runner.images.load import LoadedImage
 from runner.study.schema import Experiment, Profile
 from singan.geometry import PyramidGeometry, Size, factor_text, pyramid_geometry, sr_step_sizes
 from singan.settings import Regional, TrainingSettings
-from singan.stopping import StopRule
+from singan.stopping import DONT_TRAIN_EPOCHS, StopRule
 from singan.switches import LevelFeed
 
 KEY_VERSION = 1
@@ -25,6 +25,9 @@ KEY_VERSION = 1
 
 _LATER = frozenset({"real_steps", "window", "gain", "anneal"})
 """Settings that came after the first keys: digested only where they are set, so that older keys stay."""
+
+_STOPS_AFTER = 2
+"""Levels that may stop early are taken to need this many times the least number of epochs."""
 
 Fields = Mapping[str, object]
 """What a key digests, flat and JSON-ready: `{"level": 3, "adversarial": "rand", ...}`."""
@@ -56,7 +59,19 @@ class LevelTraining:
         """Expected work in multiply-accumulates: of each epoch, `per_epoch` forward passes and overhead."""
         per_epoch = 63  # 3 D steps cost as much as 13 forward passes each, 3 G steps as 8
         forward = _forward_macs(self.size, self.settings.width_at(self.level))
-        return self.settings.epochs * (per_epoch * forward + _EPOCH_OVERHEAD_macs)
+        return self.expected_epochs * (per_epoch * forward + _EPOCH_OVERHEAD_macs)
+
+    @property
+    def expected_epochs(self) -> int:
+        """How many epochs it is likely to need; for a stop rule that looks at the losses this is a guess."""
+        epochs, stop = self.settings.epochs, self.stop
+        if stop.name == "dont_train":
+            return min(DONT_TRAIN_EPOCHS, epochs)
+        if stop.name == "small_rec_loss" and self.level > 1:  # levels 0 and 1 rarely reach so small a loss
+            return min(_STOPS_AFTER * (stop.after + 1), epochs)
+        if stop.name in {"plateau", "plateau_anneal"}:
+            return min(_STOPS_AFTER * (stop.after + 1) + stop.anneal, epochs)
+        return epochs
 
 
 @dataclass(frozen=True)
