@@ -15,6 +15,7 @@ from helpers import pictures
 from helpers.tiny_study import TinyStudy
 from runner import cli
 from runner.commands import exit_status
+from runner.store.store import Store
 
 STUDY = ("--study", "study.toml")
 TINY = (*STUDY, "--profile", "tiny")
@@ -379,6 +380,31 @@ def test_an_empty_path_is_refused_and_never_means_this_folder(
     command: tuple[str, ...], refused: Command
 ) -> None:
     assert "is empty; name a file or a folder" in refused(*command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*RUN, "--results", "store/levels/results"),
+        ("build-site", *STUDY, "--out", "store/outputs"),
+        ("build-site", *STUDY, "--results", "store/partial"),
+        ("super-resolve", *TINY, "mine.png", "-o", "store/damaged/large.png"),
+        ("export-official", *TINY, "--experiment", "original", "--image", "dots", "--out", "link/new"),
+    ],
+)
+def test_what_would_be_written_among_the_entries_of_a_store_is_refused(
+    command: tuple[str, ...], folder: Path, refused: Command
+) -> None:
+    Store(folder / "store").prepare()
+    (folder / "link").symlink_to("store/runs")
+    assert f"lies among what the store {folder / 'store'} keeps; name a place outside" in refused(*command)
+
+
+@pytest.mark.parametrize("out", ["store/site", "levels/site", "loop/site"])
+def test_other_places_are_refused_for_other_reasons_alone(out: str, folder: Path, refused: Command) -> None:
+    Store(folder / "store").prepare()
+    (folder / "loop").symlink_to("loop")
+    assert "the store" not in refused("build-site", *STUDY, "--out", out)
 
 
 def test_a_store_of_another_format_is_refused_and_left_alone(folder: Path, refused: Command) -> None:

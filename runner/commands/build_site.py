@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from runner.commands import exit_status
-from runner.commands.options import path_option, results_option, study_option
+from runner.commands.options import OUTPUT_PATH, path_option, results_option, study_option
 
 
 @click.command("build-site")
 @study_option
 @results_option
-@path_option("--out", default="site", what="Where the pages go.")
+@path_option("--out", default="site", what="Where the pages go.", kind=OUTPUT_PATH)
 @click.option(
     "--profile",
     "profile_name",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from runner.commands.options import (
-    PATH,
+    OUTPUT_PATH,
     SEED,
     images_from_option,
     one_factor_option,
@@ -23,7 +23,7 @@ from runner.commands.options import (
 @click.command("export-official")
 @click.option("--experiment", required=True, help="The experiment to export.")
 @click.option("--image", required=True, help="The image it was trained on.")
-@click.option("--out", type=PATH, required=True, help="An empty or a new folder to write to.")
+@click.option("--out", type=OUTPUT_PATH, required=True, help="An empty or a new folder to write to.")
 @profile_option
 @images_from_option
 @stand_ins_option

@@ -28,13 +28,32 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class OutputPath(NamedPath):
+    """A path to write to, which is none of a store's own folders: what it does not know, it may tidy away."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path; raises `click.BadParameter` for one in a store's own folders."""
+        from runner.store.store import store_around  # (commands that write nothing need no store)
+
+        path = super().convert(value, param, ctx)
+        store = store_around(Path(os.fsdecode(path)))
+        if store is not None:
+            self.fail(f"lies among what the store {store} keeps; name a place outside", param, ctx)
+        return path
+
+
 PATH = NamedPath(path_type=Path)
+OUTPUT_PATH = OutputPath(path_type=Path)
 
 
-def path_option(*flags: str, default: str, what: str, env: str | None = None) -> Callable[[Command], Command]:
+def path_option(
+    *flags: str, default: str, what: str, env: str | None = None, kind: NamedPath = PATH
+) -> Callable[[Command], Command]:
     return click.option(
         *flags,
-        type=PATH,
+        type=kind,
         default=default,
         envvar=env,
         show_default=True,
@@ -52,7 +71,9 @@ study_option = click.option(
 store_option = path_option(
     "--store", default="store", what="Where finished levels are kept (private).", env="SINGAN_STORE"
 )
-results_option = path_option("--results", default="results", what="Where the public record is kept.")
+results_option = path_option(
+    "--results", default="results", what="Where the public record is kept.", kind=OUTPUT_PATH
+)
 profile_option = click.option(
     "--profile",
     "profile_name",

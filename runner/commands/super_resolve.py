@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.commands.options import (
+    OUTPUT_PATH,
     PATH,
     SEED,
     device_option,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     help="Train nothing: use this trained folder of the public SinGAN, and the picture it was trained on.",
 )
 @one_factor_option
-@click.option("-o", "--output", type=PATH, required=True, help="The enlarged picture.")
+@click.option("-o", "--output", type=OUTPUT_PATH, required=True, help="The enlarged picture.")
 @study_option
 @profile_option
 @click.option("--seed", type=SEED, default=None, help="Seed of all randomness. Default: the study's first.")

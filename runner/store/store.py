@@ -38,6 +38,9 @@ WEIGHTS = "level.safetensors"
 HISTORY = "history.safetensors"
 PICTURE = "picture.webp"
 
+FOLDERS = frozenset({*KINDS, "runs", "partial", "locks", "damaged"})
+"""All that a store keeps to itself, by name."""
+
 _DIGEST_bytes = 32
 
 MAX_REPAIRS = 20
@@ -111,6 +114,19 @@ class DamagedError(UserError):
     def __init__(self, path: Path, reason: str, name: str = "") -> None:
         self.path = path
         super().__init__(reason, where=str(path / name))
+
+
+def store_around(path: Path) -> Path | None:
+    """The store in one of whose own folders a path lies, or would lie; None too where nobody can tell."""
+    try:
+        path = path.resolve()
+        for folder in (path, *path.parents):
+            root = folder.parent
+            if folder.name in FOLDERS and (root / "format").is_file() and (root / "locks").is_dir():
+                return root
+    except (OSError, RuntimeError):  # (a loop of links is a `RuntimeError` before Python 3.13)
+        pass
+    return None
 
 
 class Store:
