@@ -212,7 +212,7 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry, in_use: 
     }
     sheet = _sheet(history)
     facts = facts_of(entry, LevelFacts)
-    training = _training(results, level.key, facts, entry) if level.key in in_use else None
+    training = _training(results, level.key, facts, entry, in_use)
     name = level_name(level.key, training)
     file = f"levels/{name}.webp"
     snapshots = Snapshots(
@@ -240,13 +240,18 @@ def _record_level(results: Results, level: LevelTraining, entry: Entry, in_use: 
     return name
 
 
-def _training(results: Results, key: str, facts: LevelFacts, entry: Entry) -> str | None:
-    """What tells a training from the one that is recorded under its key; None where it is that one."""
-    recorded = results.level(key)
+def _training(
+    results: Results, key: str, facts: LevelFacts, entry: Entry, in_use: Collection[str]
+) -> str | None:
+    """What tells a training from the one that other runs stand on under its key; None where nothing need."""
     made = (facts.seconds, facts.processor_seconds, entry.provenance)
+    training = hashlib.sha256(repr(made).encode()).hexdigest()[:8]
+    if level_name(key, training) in in_use:  # recorded already, for another run
+        return training
+    recorded = results.level(key) if key in in_use else None
     if recorded is None or made == (recorded.seconds, recorded.processor_seconds, recorded.provenance):
         return None
-    return hashlib.sha256(repr(made).encode()).hexdigest()[:8]
+    return training
 
 
 def _sheet(history: Mapping[str, npt.NDArray[np.uint8]]) -> Pixels:
