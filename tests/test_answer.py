@@ -82,6 +82,25 @@ def test_what_other_seeds_may_explain_is_neither_called_better_nor_said_to_lose_
     assert second.startswith("The fastest that is not shown to lose, ")
 
 
+def test_a_gain_that_seeds_do_not_explain_is_told_from_what_they_may_explain(tmp_path: Path) -> None:
+    data = data_of(tmp_path, {"real-b": {"lr_psnr": 42.0}, "real-g": {"lr_psnr": 1.0}})
+    rough = SeedScatter(Scatter(2.0, 2), ("original",))
+    first, second, *_ = sentences(data, {("colosseum", "x8", name): rough for name in ("lr_psnr", "niqe")})
+    assert first == (
+        "Of 3 variants trained here on Colosseum, none is shown to be better than the original training, "
+        "1 is much worse (real-g); 1 gains in a measure, and may lose in the other; "
+        "1 differs from it by no more than seeds may."
+    )
+    assert second.startswith("The fastest that is not shown to lose, ")
+
+
+def test_an_image_without_an_original_is_none_on_which_variants_were_compared(tmp_path: Path) -> None:
+    study = small_study(EXPERIMENTS)
+    write_results(tmp_path, study, Synthetic(profile="paper", left_out=[("original", "stone-face")]))
+    first, *_ = sentences(gather(study, tmp_path))
+    assert first.startswith("Of 3 variants trained here on Colosseum, ")
+
+
 def test_what_loses_by_one_measure_is_not_the_fastest_that_loses_at_most_slightly(tmp_path: Path) -> None:
     measured = {name: {"lr_psnr": 25.0, "niqe": 5.0} for name in EXPERIMENTS[1:]}
     first, *rest = sentences(data_of(tmp_path, measured))

@@ -11,7 +11,7 @@ from runner.publish.content.matrix import MatrixRow, MatrixTable, matrix
 from runner.publish.data.gather import gather
 from runner.publish.data.model import SiteData
 from runner.publish.words import TIMES, UNKNOWN
-from runner.record.results import Results
+from runner.record.results import Results, run_name
 
 SEEDS = (0, 1, 2)
 SAME: Mapping[str, float | None] = {"lr_psnr": 30.0, "lr_delta_e": 3.0, "niqe": None, "blur": 0.5}
@@ -58,6 +58,23 @@ def test_figures_stand_beside_differences_and_bars_say_which_way_is_good(tmp_pat
     assert (original.measures[0].words, original.measures[0].beside) == ("30.00", "")
     assert original.time.words == f"1.00{TIMES}"
     assert original.verdict is None
+
+
+def test_a_figure_is_of_the_seeds_that_its_difference_is_of(tmp_path: Path) -> None:
+    study = small_study()
+    results = write_results(tmp_path, study, Synthetic(seeds=SEEDS))
+    for run in results.runs():
+        name = run_name(run.experiment, run.image, study.study.factor, run.seed)
+        if run.experiment == "original" and run.seed != 0:
+            (results.folder / f"{name}.json").unlink()
+        elif run.output is not None:
+            metrics = {**SAME, "lr_psnr": 30.0 + run.seed + (3 if run.experiment == "real-b" else 0)}
+            output = run.output.model_copy(update={"metrics": metrics})
+            results.write(name, run.model_copy(update={"output": output}))
+    data = gather(study, tmp_path)
+    for name in ("colosseum", "mean"):
+        consistency = rows(data, name)["real-b"].measures[0]
+        assert (consistency.words, consistency.beside) == ("33.00", "+3.00")
 
 
 def test_the_best_stands_first_and_the_original_before_what_is_the_same(tmp_path: Path) -> None:

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from runner.metrics.evaluate import DEFINITIONS
 from runner.publish.content.answer import answer
 from runner.publish.content.charts import loss_chart
-from runner.publish.content.comparison import Scatters, compare_experiments, outputs, seed_scatters
+from runner.publish.content.comparison import (
+    Scatters,
+    compare_experiments,
+    compared_images,
+    seed_scatters,
+)
 from runner.publish.content.findings import CheckResult, Finding, findings
 from runner.publish.content.matrix import Shown, matrix
 from runner.publish.content.metrics import metric_tables
@@ -134,7 +139,9 @@ def _experiment_pages(
             comparison=compare_experiments(experiment, original, factor, scatters)
             if experiment is not original
             else (),
-            compared_on=join_words(_compared_on(experiment, original, factor)),
+            compared_on=join_words(
+                tuple(image.image.title for image in compared_images(experiment, original, factor))
+            ),
             verdict=judge_experiment(experiment, original, data, scatters),
             sections=tuple(
                 _section(
@@ -150,16 +157,6 @@ def _experiment_pages(
             before=before,
             after=after,
         )
-
-
-def _compared_on(experiment: ExperimentData, original: ExperimentData, factor: str) -> tuple[str, ...]:
-    """Titles of the images on which both have a picture of an equal seed."""
-    pairs = zip(experiment.cells, original.cells, strict=True)
-    return tuple(
-        mine.image.image.title
-        for mine, theirs in pairs
-        if outputs(mine, factor).keys() & outputs(theirs, factor).keys()
-    )
 
 
 def _about(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runner.publish.content.comparison import Scatters, outputs
+from runner.publish.content.comparison import Scatters, compared_images, outputs
 from runner.publish.content.verdicts import (
     Effect,
     Judged,
@@ -55,16 +55,11 @@ def answer(data: SiteData, scatters: Scatters) -> Answer:
         for experiment in data.experiments
         if (verdict := judge_experiment(experiment, original, data, scatters))
     ]
-    images = tuple(
-        cell.image for cell in original.cells if any(_is_compared(e, cell.image) for e, _ in found)
-    )
+    factor = factor_name(data.study.study.factor)
+    compared = {image.image.id for e, _ in found for image in compared_images(e, original, factor)}
+    images = tuple(cell.image for cell in original.cells if cell.image.image.id in compared)
     sentences = [_of_quality(found, images, data), _of_time(found, data, scatters), _of_published(data)]
     return Answer(tuple(s for s in sentences if s), _basis([v for _, v in found], images, data))
-
-
-def _is_compared(experiment: ExperimentData, image: ImageData) -> bool:
-    cell = next(cell for cell in experiment.cells if cell.image is image)
-    return any(not run.is_imported and run.output.picture for run in cell.runs)
 
 
 def _is_too_short(data: SiteData) -> bool:
@@ -85,12 +80,16 @@ def _of_quality(
     better = [e.experiment for e, verdict in found if is_better(verdict.effect)]
     wrecks = [e.experiment for e, verdict in found if verdict.effect == "much worse"]
     chance = sum(verdict.may_be_chance for _, verdict in found)
+    gains = sum(verdict.is_undecided and verdict.gains for _, verdict in found)
     words: list[str | Experiment] = [f"Of {count} trained here on {where}, "]
     if better:
         words += [f"{len(better)} {_be(better)} better than the original training ", *_named(better)]
     else:
-        words.append(f"none is {'shown to be ' if chance else ''}better than the original training")
+        shown = "shown to be " if chance or gains else ""
+        words.append(f"none is {shown}better than the original training")
     words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks)] if wrecks else []
+    if gains:
+        words.append(f"; {gains} {'gains' if gains == 1 else 'gain'} in a measure, and may lose in the other")
     if chance:
         words.append(f"; {chance} {'differs' if chance == 1 else 'differ'} from it by no more than seeds may")
     return (*words, ".")
@@ -104,15 +103,15 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, sca
                 c.timing.measured for c in e.cells if c.state == "done" and not c.timing.other_machine
             ),
             e,
-            verdict.may_be_chance,
+            verdict.is_undecided,
         )
         for e, verdict in found
         if not _loses(e, data, scatters) and not _is_the_original(e, data)
     ]
-    known = [(ratio, e, may_be_chance) for ratio, e, may_be_chance in ratios if ratio is not None]
+    known = [(ratio, e, is_undecided) for ratio, e, is_undecided in ratios if ratio is not None]
     if not known or _is_too_short(data):
         return ()
-    ratio, fastest, may_be_chance = min(known, key=lambda each: each[0])
+    ratio, fastest, is_undecided = min(known, key=lambda each: each[0])
     if ratio >= 1:
         return ("None that loses at most slightly trains faster.",)
     cells = [cell for cell in fastest.cells if cell.timing.measured.ratio is not None]
@@ -120,7 +119,7 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, sca
     chance = ", which may be chance: two equal trainings differ as much" if noise else ""
     who = (
         "The fastest that is not shown to lose, "
-        if may_be_chance
+        if is_undecided
         else "The fastest that loses at most slightly, "
     )
     return (who, fastest.experiment, f", takes {ratio:.2f} of its training time{chance}.")

@@ -18,7 +18,7 @@ from runner.metrics.statistics import (
     spread,
     spread_within,
 )
-from runner.publish.data.model import Cell, ExperimentData, SiteData
+from runner.publish.data.model import Cell, ExperimentData, ImageData, SiteData
 from runner.record.schema import Metrics, Output
 
 _OF_BLUR: Mapping[str, str] = {"better": "sharper", "worse": "blurrier"}
@@ -128,6 +128,14 @@ def compare_experiments(
 ) -> tuple[Comparison, ...]:
     """Compare over all images that both were run on, in every measure that both have."""
     return _compare(list(zip(experiment.cells, other.cells, strict=True)), factor, scatters or {})
+
+
+def compared_images(experiment: ExperimentData, other: ExperimentData, factor: str) -> tuple[ImageData, ...]:
+    """The images on which both have a picture of an equal seed."""
+    pairs = zip(experiment.cells, other.cells, strict=True)
+    return tuple(
+        mine.image for mine, theirs in pairs if outputs(mine, factor).keys() & outputs(theirs, factor).keys()
+    )
 
 
 def _compare(pairs: list[tuple[Cell, Cell]], factor: str, scatters: Scatters) -> tuple[Comparison, ...]:

@@ -29,7 +29,7 @@ from runner.publish.content.verdicts import (
 from runner.publish.data.model import Cell, ExperimentData, ImageData, SiteData
 from runner.publish.data.timing import total_ratio
 from runner.publish.words import UNKNOWN, join_words, ratio
-from runner.record.schema import factor_name
+from runner.record.schema import Output, factor_name
 from runner.study.schema import Experiment
 
 _MEASURES = {"lr_psnr": "Consistency", "niqe": "NIQE", "lr_delta_e": "Colour shift", "blur": "Blur"}
@@ -138,7 +138,7 @@ def _of_image(data: SiteData, image: ImageData, scatters: Scatters) -> MatrixTab
             if cell.run is not None and cell.run.is_imported:
                 rows.append(_of_imported(experiment, cell, original, factor))
             else:
-                rows.append(_row(experiment, (cell,), factor, compared, verdict))
+                rows.append(_row(experiment, [(cell, original)], factor, compared, verdict))
         elif cell.state == "failed":
             failed.append(cell)
         else:
@@ -150,12 +150,12 @@ def _of_means(data: SiteData, images: Sequence[ImageData], scatters: Scatters) -
     """Table of means, only of experiments that were run on all of these images: others would not compare."""
     factor, rows, missing = factor_name(data.study.study.factor), [], []
     for experiment in data.experiments:
-        cells = tuple(_cell(experiment, image) for image in images)
+        pairs = [(_cell(experiment, image), _cell(data.original, image)) for image in images]
         if all(_is_trained(data, experiment, image) for image in images):
             is_original = experiment is data.original
             compared = () if is_original else compare_experiments(experiment, data.original, factor, scatters)
             verdict = judge_experiment(experiment, data.original, data, scatters)
-            rows.append(_row(experiment, cells, factor, compared, verdict))
+            rows.append(_row(experiment, pairs, factor, compared, verdict))
         else:
             missing.append(experiment.experiment)
     title = f"Mean of {join_words(tuple(image.image.title for image in images))}"
@@ -188,20 +188,28 @@ def _order(row: MatrixRow) -> tuple[int, float]:
 
 def _row(
     experiment: ExperimentData,
-    cells: tuple[Cell, ...],
+    pairs: Sequence[tuple[Cell, Cell]],
     factor: str,
     compared: Sequence[Comparison],
     verdict: Judged | None,
 ) -> MatrixRow:
+    """Row of the first of each two cells, beside the original's."""
+    cells = tuple(cell for cell, _ in pairs)
     by_name = {comparison.name: comparison for comparison in compared}
     means: dict[str, float] = {}
     for name in _MEASURES:
-        spreads = [seed_spread(outputs(cell, factor), name) for cell in cells]
+        spreads = [seed_spread(_beside(cell, original, factor), name) for cell, original in pairs]
         values = [spread.mean for spread in spreads if spread]
         if len(values) == len(cells):
             means[name] = statistics.fmean(values)
     differences = {name: by_name[name].difference.mean for name in means if name in by_name}
     return MatrixRow(experiment, cells, _time(cells), _measures(means, differences), verdict, "")
+
+
+def _beside(cell: Cell, original: Cell, factor: str) -> Mapping[int, Output]:
+    """The cell's pictures of the seeds that the original has, too: its difference is of these. Else all."""
+    mine, theirs = outputs(cell, factor), outputs(original, factor)
+    return {seed: output for seed, output in mine.items() if seed in theirs} or mine
 
 
 def _of_imported(experiment: ExperimentData, cell: Cell, original: Cell, factor: str) -> MatrixRow:

@@ -17,6 +17,7 @@ from runner.publish.content.comparison import (
     Scatters,
     compare_cells,
     compare_experiments,
+    compared_images,
     imported_metrics,
 )
 from runner.publish.data.model import Cell, ExperimentData, ImageData, SiteData
@@ -58,10 +59,17 @@ class Judged:
     """Whether training or pictures are not the study's, so that it hints at an answer at best."""
     worth: float
     """Among equal effects, more is better: the mean of both measures, in visible differences."""
-    may_be_chance: bool = False
-    """Whether it is unclear because the scatter over seeds may explain what was found."""
+    is_undecided: bool = False
+    """Whether it is unclear because the scatter over seeds may explain what was found in a measure."""
+    gains: bool = False
+    """Whether a measure is better, by more than that, whatever the other one is."""
     loses: bool = False
     """Whether a measure is worse by more than a little, whatever the other one is."""
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the scatter over seeds may explain all that was found."""
+        return self.is_undecided and not self.gains
 
     @property
     def words(self) -> str:
@@ -106,7 +114,7 @@ def judge_experiment(
     if experiment is original:
         return None
     compared = compare_experiments(experiment, original, factor_name(data.study.study.factor), scatters)
-    images = tuple(cell.image for cell in experiment.cells if cell.state == "done")
+    images = compared_images(experiment, original, factor_name(data.study.study.factor))
     return judged(compared, is_hint=is_hint(data, images))
 
 
@@ -135,7 +143,8 @@ def judged(compared: Sequence[Comparison], *, is_hint: bool) -> Judged | None:
         has_interval,
         is_hint,
         worth,
-        may_be_chance=effect == "unclear" and None in graded,
+        is_undecided=effect == "unclear" and None in graded,
+        gains=any(grade is not None and grade > 0 for grade in graded),
         loses=any(grade is not None and grade < -1 for grade in graded),
     )
 
