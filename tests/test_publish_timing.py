@@ -17,6 +17,7 @@ from runner.publish.content.charts import OWN, QUIET, THEMES, Theme, level_colou
 from runner.publish.content.timing_charts import Bar, RatioChart, TimingChart, TimingCharts, timing_charts
 from runner.publish.data.gather import gather
 from runner.publish.data.timing import NOTHING_TRAINED, Compared, Trained, compare, total_ratio, trained
+from runner.record.results import run_name
 from runner.study.published import Published
 
 
@@ -64,6 +65,38 @@ def test_an_original_of_no_time_gives_no_ratio() -> None:
 @pytest.mark.parametrize(("machine", "other"), [("one", False), ("two", True)])
 def test_runs_of_different_machines_are_marked(machine: str, other: bool) -> None:
     assert compare(levels_of(1, machine=machine), levels_of(1), None, None).other_machine == other
+
+
+def test_levels_of_different_machines_are_marked_even_where_their_sum_is_of_the_same_ones() -> None:
+    first, second = (levels_of(1, 1, machine=machine).levels for machine in ("one", "two"))
+    mine, theirs = (
+        trained((first[0], second[1]), complete=True),
+        trained((second[0], first[1]), complete=True),
+    )
+    assert compare(mine, theirs, None, None).other_machine
+    assert not compare(mine, mine, None, None).other_machine
+
+
+def test_what_is_not_as_study_and_profile_say_has_no_ratio_and_gives_none(tmp_path: Path) -> None:
+    study = small_study(("original", "real-b", "early-stop"), ("colosseum",))
+    write_results(tmp_path, study)
+    stop = study.experiment["early-stop"].stop
+    for changed, untimed in {"real-b": {"real-b"}, "original": set(study.experiment)}.items():
+        odd = {changed: study.experiment[changed].model_copy(update={"stop": stop})}
+        data = gather(study.model_copy(update={"experiment": {**study.experiment, **odd}}), tmp_path)
+        known = {name: data.cell(name, "colosseum").timing.measured for name in study.experiment}
+        assert all(time.value is not None for time in known.values())
+        assert {name for name, time in known.items() if time.ratio is None} == untimed
+
+
+def test_a_seed_that_failed_does_not_hide_those_that_are_done(tmp_path: Path) -> None:
+    study = small_study(("original", "real-b"), ("colosseum",))
+    results = write_results(tmp_path, study, Synthetic(seeds=(0, 1)))
+    (first,) = (run for run in results.runs() if (run.experiment, run.seed) == ("real-b", 0))
+    failed = first.model_copy(update={"status": "failed", "reason": "out of memory", "output": None})
+    results.write(run_name("real-b", "colosseum", study.study.factor, 0), failed)
+    cell = gather(study, tmp_path).cell("real-b", "colosseum")
+    assert (cell.state, cell.output.picture is not None, len(cell.runs)) == ("done", True, 2)
 
 
 def test_examples_in_words_hold() -> None:

@@ -11,8 +11,9 @@ from runner.metrics.evaluate import colour_shift
 from runner.publish.data.decode import decoded
 from runner.publish.data.model import Level, Run
 from runner.publish.data.noise_floor import NoiseFloor
-from runner.publish.data.timing import machine_of
+from runner.publish.data.timing import on_other_machines
 from runner.publish.words import ratio
+from runner.record.schema import LevelRecord
 from runner.study.claims import EpochsCheck, LossCheck, SettledCheck, TimeCheck, chosen_levels
 
 ALIKE_deltaE00 = 1.0
@@ -49,7 +50,7 @@ def time_figures(check: TimeCheck, run: Run, other: Run | None, floor: NoiseFloo
 
     It says neither where two equal trainings, repeated, could fall on either side of a bound (`floor`).
     """
-    if other is None or _machines(run) != _machines(other):
+    if other is None or on_other_machines(_by_index(run), _by_index(other)):
         return
     found = run.timing.measured.beside(other.timing.measured).ratio
     if found is not None:
@@ -98,8 +99,8 @@ def _change_since(level: Level, share: float) -> float | None:
     return colour_shift(earlier, last)
 
 
-def _machines(run: Run) -> frozenset[tuple[str | int, ...]]:
-    return frozenset(machine_of(level.record) for level in run.levels)
+def _by_index(run: Run) -> dict[int, LevelRecord]:
+    return {level.record.level: level.record for level in run.levels}
 
 
 def _bounds(check: TimeCheck | EpochsCheck | LossCheck) -> str:

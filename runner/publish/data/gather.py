@@ -117,7 +117,9 @@ class _Gathering:
         )
 
     def _known_runs(self, records: Iterable[RunRecord]) -> _Runs:
-        """Runs of the study's experiments and images: its own factor and seed first, imported runs last."""
+        """Runs of the study's experiments and images: finished ones first, of these the one of its own factor
+        and seed; imported runs last.
+        """
         runs: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
         for record in records:
             if record.experiment not in self.study.experiment:
@@ -139,11 +141,12 @@ class _Gathering:
         image = self.image_records.get(record.image)
         return image is not None and image.pixels_sha256 != record.pixels_sha256
 
-    def _preference(self, record: RunRecord) -> tuple[bool, bool, int, str, int]:
+    def _preference(self, record: RunRecord) -> tuple[bool, bool, bool, int, str, int]:
         about = self.study.study
         own = record.factor == factor_name(about.factor) and record.seed == about.seed
         imported = record.imported_from is not None
-        return imported, not own, len(record.factor), record.factor, record.seed
+        failed = record.status == "failed"
+        return imported, failed, not own, len(record.factor), record.factor, record.seed
 
     def _note_unknown_images(self) -> None:
         for name in sorted(set(self.image_records) - set(self.shown)):
@@ -191,18 +194,21 @@ class _Gathering:
         name = f"{record.experiment} on {record.image} ({record.factor}, seed {record.seed}{origin})"
         if missing:
             self.notes.append(f"{name}: {missing} of {len(record.levels)} levels have no record")
+        warning = self._warning(record)
+        if warning:
+            self.notes.append(f"{name}: {warning}")
         levels = tuple(self._level(level, record, image.stand_in) for level in known)
         timing = compare(
             self._trained(record),
-            self._original(image, record),
+            NOTHING_TRAINED if warning else self._original(image, record),
             *self._published(experiment, image),
             self.floor,
         )
-        output = self._output(record, name, image.stand_in)
-        return Run(record, levels, missing, output, timing, self._warning(record, name, known))
+        return Run(record, levels, missing, self._output(record, name, image.stand_in), timing, warning)
 
-    def _warning(self, record: RunRecord, name: str, levels: Iterable[LevelRecord]) -> str:
+    def _warning(self, record: RunRecord) -> str:
         """How a run differs from what the page says of it: study and profile may have changed since."""
+        levels = self._levels_of(record)
         epochs = {level.epochs_planned for level in levels} - {self.profile.epochs}
         widths = {level.base_width for level in levels} - {self.profile.base_width}
         now = self.study.experiment[record.experiment].in_words
@@ -218,9 +224,7 @@ class _Gathering:
         if not found:
             return ""
         said = "" if record.imported_from is None else "said to have been "
-        warning = f"{said}trained with {'; '.join(found)}"
-        self.notes.append(f"{name}: {warning}")
-        return warning
+        return f"{said}trained with {'; '.join(found)}"
 
     def _changed_crop(self, name: str) -> list[str]:
         """What shows that an image was recorded in another crop than the study has now, if anything does."""
@@ -266,10 +270,11 @@ class _Gathering:
     def _original(self, image: ImageData, run: RunRecord | None) -> Trained:
         """The original on the same image: with the run's seed and factor if there is one, else the first.
 
-        One that was trained elsewhere is passed over, as its times are not known.
+        One that was trained elsewhere is passed over, as its times are not known, and one that is not what
+        study and profile say.
         """
         found = self.runs.get((self.study.original.id, image.image.id), ())
-        originals = [original for original in found if original.imported_from is None]
+        originals = [o for o in found if o.imported_from is None and not self._warning(o)]
         same = [o for o in originals if run and (o.factor, o.seed) == (run.factor, run.seed)]
         shown = (same or originals)[:1]
         return self._trained(shown[0]) if shown else NOTHING_TRAINED

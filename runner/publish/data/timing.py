@@ -88,11 +88,6 @@ class Trained:
         """Processor time of all levels; None when some are missing, lack it, or were not trained on a CPU."""
         return _sum(processor_seconds(level) for level in self.levels.values()) if self.complete else None
 
-    @property
-    def machines(self) -> frozenset[tuple[str | int, ...]]:
-        """The machines its levels were trained on."""
-        return frozenset(machine_of(level) for level in self.levels.values())
-
 
 NOTHING_TRAINED = Trained({}, complete=False)
 
@@ -107,6 +102,11 @@ def machine_of(level: LevelRecord) -> tuple[str | int, ...]:
     """What decides how fast a level trains: machine, device, engine, jobs, threads."""
     where = level.provenance
     return where.machine, where.device, where.engine, where.jobs, where.threads
+
+
+def on_other_machines(mine: Mapping[int, LevelRecord], theirs: Mapping[int, LevelRecord]) -> bool:
+    """Whether a level that both have, by its index, was trained on another machine than the other's."""
+    return any(machine_of(mine[index]) != machine_of(theirs[index]) for index in mine.keys() & theirs.keys())
 
 
 def processor_seconds(level: LevelRecord | None) -> float | None:
@@ -140,7 +140,7 @@ def compare(
             (run.seconds, original.seconds), (run.processor_seconds, original.processor_seconds), floor
         ),
         Compared(_total(published), _total(published_original)),
-        other_machine=bool(run.levels and original.levels and run.machines != original.machines),
+        other_machine=on_other_machines(run.levels, original.levels),
     )
 
 
