@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from helpers.lab import Lab
 from runner.execution.status import pending_levels, run_states
+from runner.record.write import record_run, recorded_name
+from runner.store.maintenance import rubbish
 from runner.store.store import HISTORY, WEIGHTS, Store
 from singan.errors import UserError
 from singan.level import train_level
@@ -129,6 +132,7 @@ def test_a_failed_run_is_recorded_without_what_is_damaged(lab: Lab, monkeypatch:
     plan = lab.tiny.plan("original")
     lab.run(plan)
     dots = plan.runs[0]
+    (lab.results.folder / f"{recorded_name(dots)}.json").unlink()
     (lab.store.root / "outputs" / dots.output.key / "entry.json").unlink()
     history = lab.store.root / "levels" / dots.levels[1] / HISTORY
     history.write_bytes(history.read_bytes()[:-1] + b"\x55")
@@ -140,6 +144,32 @@ def test_a_failed_run_is_recorded_without_what_is_damaged(lab: Lab, monkeypatch:
     assert (outcome.done, outcome.failures) == (1, {"original on dots": "no"})
     failed = next(run for run in lab.results.runs() if run.image == "dots")
     assert (failed.status, failed.levels) == ("failed", dots.levels[:1])
+
+
+def test_what_is_recorded_as_done_stays_when_the_same_work_fails(
+    lab: Lab, elsewhere: Callable[[], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.run()
+    record = lab.record()
+    other = elsewhere()
+    with monkeypatch.context() as broken:
+        broken.setattr("runner.execution.carry_out.train_level", no_memory)
+        outcome = other.run()
+    assert (outcome.done, len(outcome.failures)) == (0, 6)
+    assert lab.record() == record
+    states = run_states(lab.tiny.plan(), other.store, list(lab.results.runs()))
+    assert {state.state for state in states} == {"done"}
+
+
+def test_other_work_that_fails_takes_the_place_of_what_was_done_before(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.run()
+    lab.tiny.edit('adversarial = { last = "real_train" }', 'adversarial = { lower = "real_train" }')
+    monkeypatch.setattr("runner.execution.carry_out.train_level", no_memory)
+    lab.run(lab.tiny.plan("real"))
+    (real,) = (run for run in lab.results.runs() if run.experiment == "real")
+    assert real.status == "failed"
 
 
 def test_a_failed_run_does_not_stop_the_others_and_is_recorded_with_its_reason(
@@ -161,11 +191,12 @@ def test_a_failed_run_does_not_stop_the_others_and_is_recorded_with_its_reason(
     assert states["original on dots"][0] == "done"
 
 
-def test_out_of_memory_is_a_reason_not_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hungry(*arguments: object) -> None:
-        raise torch.OutOfMemoryError("tried to allocate a lot")
+def no_memory(*arguments: object) -> None:
+    raise torch.OutOfMemoryError("tried to allocate a lot")
 
-    monkeypatch.setattr("runner.execution.carry_out.train_level", hungry)
+
+def test_out_of_memory_is_a_reason_not_an_end(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.execution.carry_out.train_level", no_memory)
     outcome = lab.run(lab.tiny.plan("original"))
     assert outcome.failures == {
         "original on dots": "level 0: out of memory on cpu",
@@ -219,6 +250,81 @@ def test_levels_that_recorded_runs_share_stay_when_trained_again_for_others(
         assert levels[mine].snapshots.sheet.file == f"levels/{mine}.webp"
         assert (lab.results.folder / levels[mine].snapshots.sheet.file).is_file()
     assert {state.state for state in run_states(lab.tiny.plan("real"), lab.store, [real])} == {"done"}
+
+
+@pytest.mark.parametrize("again", [("original", "real"), ("original", "stopped", "real", "sr")])
+def test_trained_again_elsewhere_and_interrupted_every_run_stands_on_its_own_training(
+    again: tuple[str, ...], lab: Lab, elsewhere: Callable[[], Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.run()
+    before = {level.name: level for level in lab.results.levels()}
+    runs = {(run.experiment, run.image): run for run in lab.results.runs()}
+    other = elsewhere()
+    with monkeypatch.context() as broken:
+        broken.setattr("runner.execution.execute.record_run", stop_after(1))
+        with pytest.raises(KeyboardInterrupt):
+            other.run(lab.tiny.plan(*again))
+    levels = {level.name: level for level in lab.results.levels()}
+    machines = {
+        where: {levels[name].provenance.machine for name in run.levels}
+        for where, run in (((run.experiment, run.image), run) for run in lab.results.runs())
+    }
+    (old,) = {level.provenance.machine for level in before.values()}
+    recorded = [where for where, found in machines.items() if found == {"another processor"}]
+    assert len(recorded) == 1
+    assert all(found == {old} for where, found in machines.items() if where not in recorded)
+    assert all(
+        run == runs[run.experiment, run.image] for run in lab.results.runs() if run.levels[0] in before
+    )
+    other.run()
+    levels = {level.name: level for level in lab.results.levels()}
+    assert levels.keys() == before.keys(), "names are plain again"
+    assert {level.provenance.machine for level in levels.values()} == {"another processor"}
+    files = {path.stem for path in (lab.results.folder / "levels").glob("*.webp")}
+    assert files == {path.stem for path in (lab.results.folder / "levels").glob("*.json")} == levels.keys()
+    assert all(set(run.levels) <= levels.keys() for run in lab.results.runs())
+    record = lab.record()
+    other.run()
+    assert lab.record() == record
+
+
+def test_levels_of_a_run_that_was_interrupted_are_needed_until_it_ends(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.run(lab.tiny.plan("stopped"))
+    unused = set(rubbish(lab.store, unused=True))
+    with monkeypatch.context() as broken:
+        broken.setattr("runner.execution.execute.record_run", stop_after(0))
+        with pytest.raises(KeyboardInterrupt):
+            lab.run(lab.tiny.plan("original"))
+    begun = {path.name for path in (lab.store.root / "levels").iterdir()}
+    assert begun - set(lab.tiny.plan("stopped").levels)
+    assert set(rubbish(lab.store, unused=True)) == unused
+    lab.run(lab.tiny.plan("original"))
+    assert not list((lab.store.root / "runs" / "begun").rglob("*.json"))
+    assert set(rubbish(lab.store, unused=True)) == unused
+
+
+def stop_after(count: int) -> Callable[..., None]:
+    """Records this many runs, and is then interrupted."""
+    left = [count]
+
+    def recording(*arguments: Any) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        record_run(*arguments)
+
+    return recording
+
+
+def test_a_picture_cut_short_is_written_again(lab: Lab) -> None:
+    lab.run(lab.tiny.plan("original"))
+    record = lab.record()
+    for path in lab.results.folder.rglob("*.webp"):
+        path.write_bytes(path.read_bytes()[:-2])
+    lab.run(lab.tiny.plan("original"))
+    assert lab.record() == record
 
 
 def test_a_training_that_no_run_stands_on_any_more_leaves_the_record(

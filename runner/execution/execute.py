@@ -32,13 +32,14 @@ from runner.execution.stored_work import StoredWork
 from runner.execution.task import Task, critical_paths, tasks_of
 from runner.execution.task_queue import TaskQueue
 from runner.images.load import LoadedImage
-from runner.planning.plan import LevelTraining, Plan, Run, note_name
+from runner.planning.plan import LevelTraining, Plan, Run, begun_name, note_name
 from runner.progress import Progress, duration
 from runner.record.measure import Measuring
 from runner.record.results import Results
-from runner.record.write import record_failure, record_image, record_profile, record_run, recorded_name
+from runner.record.settle import settle
+from runner.record.write import record_failure, record_image, record_profile, record_run
 from runner.store.locks import HeldKey
-from runner.store.store import MAX_REPAIRS, DamagedError, Store
+from runner.store.store import MAX_REPAIRS, DamagedError, Note, Store
 from singan.errors import UserError
 from singan.level import InterruptedTrainingError
 
@@ -92,7 +93,6 @@ class Execution:
         self._repairs: dict[str, int] = {}
         self._begun: set[str] = set()
         self._told_waiting: set[str] = set()
-        self._in_use: frozenset[str] = frozenset()
         self._position = ""
         self._is_one_by_one = False
 
@@ -104,30 +104,37 @@ class Execution:
             record_image(results, self.images[name], factor, baselines)
         if self._measuring.niqe_model is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
-        self._in_use = results.levels_in_use(but_for={recorded_name(run) for run in self.plan.runs})
-        replaced = results.levels_in_use() - self._in_use
-        with self._working():
-            for number, run in enumerate(self.plan.runs, start=1):
-                self._position = f"[{number}/{len(self.plan.runs)}] "
-                self._carry_out_and_record(run, results, command_of(run))
-        results.drop_levels(replaced - results.levels_in_use())
+        for run in self.plan.runs:
+            self.store.write_note(begun_name(self.plan, run), self._note(run, None))
+        before = results.levels_in_use()
+        try:
+            with self._working():
+                for number, run in enumerate(self.plan.runs, start=1):
+                    self._position = f"[{number}/{len(self.plan.runs)}] "
+                    self._carry_out_and_record(run, results, command_of(run))
+        finally:
+            settle(results, before)
         return self.outcome
 
     def _carry_out_and_record(self, run: Run, results: Results, command: str) -> None:
         def record() -> None:
             measured = self._measuring.output(run, self.images[run.image])
-            record_run(results, run, self.plan, self.store, command, measured, self._in_use)
+            record_run(results, run, self.plan, self.store, command, measured)
 
         reason = self._finish(run, record)
         if reason is None:
             self.outcome.done += 1
         else:
             label = self.plan.label(run)
-            record_failure(results, run, self.plan, self.store, command, reason, self._in_use)
+            record_failure(results, run, self.plan, self.store, command, reason)
             self.outcome.failures[label] = reason
             self.progress.say(f"FAILED {label}: {reason}")
-        levels = {str(self.plan.levels[key].level): dict(self.plan.levels[key].fields) for key in run.levels}
-        self.store.write_note(note_name(self.plan, run), {"failure": reason, "levels": levels})
+        self.store.write_note(note_name(self.plan, run), self._note(run, reason))
+        self.store.drop_note(begun_name(self.plan, run))
+
+    def _note(self, run: Run, failure: str | None) -> Note:
+        levels = (self.plan.levels[key] for key in run.levels)
+        return Note(failure=failure, levels={str(level.level): dict(level.fields) for level in levels})
 
     def carry_out(self) -> dict[str, str]:
         """Get levels and pictures of all runs into the store, and record nothing; returns the failures."""

@@ -255,6 +255,11 @@ def note_name(plan: Plan, run: Run) -> str:
     return f"{plan.profile.id}/{run.experiment.id}/{run.image}-x{factor_text(run.factor)}-seed{run.seed}"
 
 
+def begun_name(plan: Plan, run: Run) -> str:
+    """Name of the store's note of what a run is that has begun and not ended yet."""
+    return f"begun/{note_name(plan, run)}"
+
+
 def imported_note_name(plan: Plan, run: Run) -> str:
     """Beginning of the names of the store's notes about imports for a run."""
     return f"{note_name(plan, run)}-imported-"

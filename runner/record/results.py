@@ -41,6 +41,9 @@ _PUBLISHED = "published.json"
 _COPY = re.compile(r"[\s()~]|sync-conflict")
 """Found in names that file managers and synchronised folders give to copies; no record is named so."""
 
+_RIFF_HEAD_bytes = 8
+"""`RIFF`, and how many bytes follow: the beginning of a WebP file."""
+
 Pictures = Mapping[str, Callable[[], bytes]]
 """Pictures of a record: by file name, how to encode each if it has to be written."""
 
@@ -68,8 +71,8 @@ class Results:
         Raises `UserError` where the profile's record, which is written first, is missing, because the folder
         was taken away; and where the record that is there has a newer version, and must not be lost.
 
-        A record that is already there word for word was written from the same work: its pictures are then not
-        encoded again.
+        A record that is already there word for word was written from the same work: what is whole of its
+        pictures is then not encoded again.
         """
         if name != _PROFILE and not (self.folder / f"{_PROFILE}.json").is_file():
             raise UserError(
@@ -83,7 +86,7 @@ class Results:
         files = {self.picture_path(file): encode for file, encode in (pictures or {}).items()}
         unchanged = path.is_file() and path.read_bytes() == text
         for file, encode in files.items():
-            if not (unchanged and file.is_file()):
+            if not (unchanged and _is_whole_webp(file)):
                 write_atomically(file, encode())
         write_atomically(path, text)
 
@@ -119,14 +122,16 @@ class Results:
         """All runs, by experiment, image, factor and seed."""
         return _read_all(self.folder / "runs", "*/*/*.json", RunRecord)
 
+    def run(self, name: str) -> RunRecord | None:
+        """A run by the `run_name` of its record; None where there is none that can be read."""
+        return _read_if_sound(self.folder / f"{name}.json", RunRecord)
+
     def levels_in_use(self, but_for: Collection[str] = ()) -> frozenset[str]:
         """Names of the levels that recorded runs stand on, but for runs of some `run_name`."""
         folder = self.folder / "runs"
         paths = [path for path in folder.glob("*/*/*.json") if _is_record(path, folder)]
         names = (path.relative_to(self.folder).as_posix().removesuffix(".json") for path in paths)
-        runs = [
-            _read_if_sound(self.folder / f"{name}.json", RunRecord) for name in names if name not in but_for
-        ]
+        runs = [self.run(name) for name in names if name not in but_for]
         return frozenset(level for run in runs if run is not None for level in run.levels)
 
     def drop_levels(self, names: Iterable[str]) -> None:
@@ -158,6 +163,17 @@ def run_name(experiment: str, image: str, factor: float, seed: int) -> str:
 def profiles_in(root: Path) -> list[str]:
     """Names of profiles with a record in a results folder, sorted; copies of such folders do not count."""
     return sorted(path.parent.name for path in root.glob("*/profile.json") if _is_record(path, root))
+
+
+def _is_whole_webp(path: Path) -> bool:
+    """Whether a file is there, and as long as it says itself: one cut short is not whole."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_RIFF_HEAD_bytes)
+        told = int.from_bytes(head[4:], "little") + _RIFF_HEAD_bytes
+        return head[:4] == b"RIFF" and told == path.stat().st_size
+    except OSError:
+        return False
 
 
 def _read_all(folder: Path, pattern: str, kind: type[RecordType]) -> Iterator[RecordType]:

@@ -105,12 +105,12 @@ def record_run(
     store: Store,
     command: str,
     measured: Measured,
-    in_use: Collection[str] = (),
 ) -> None:
     """Record a finished run and its levels. Raises `UserError` when the store has lost some of it.
 
-    The levels' records `in_use` by other runs are not replaced by those of another training.
+    Records of levels that other runs stand on are not replaced by those of another training.
     """
+    in_use = results.levels_in_use(but_for={recorded_name(run)})
     levels = tuple(
         _record_level(results, plan.levels[key], _entry(store, "levels", key), in_use) for key in run.levels
     )
@@ -162,16 +162,15 @@ def _write_with_output(
     results.write(name, complete, {f"{name}.webp": partial(entry.read, PICTURE)})
 
 
-def record_failure(
-    results: Results,
-    run: Run,
-    plan: Plan,
-    store: Store,
-    command: str,
-    reason: str,
-    in_use: Collection[str] = (),
-) -> None:
-    """Record a failed run with its reason and the levels that were finished; `in_use` as in `record_run`."""
+def record_failure(results: Results, run: Run, plan: Plan, store: Store, command: str, reason: str) -> None:
+    """Record a failed run with its reason and the levels that were finished.
+
+    What is recorded of the same work as done stays: that it fails now, here, takes nothing from it.
+    """
+    before = results.run(recorded_name(run))
+    if before is not None and before.status == "done" and _is_of(before, run):
+        return
+    in_use = results.levels_in_use(but_for={recorded_name(run)})
     finished = []
     for key in run.levels:
         entry = store.find("levels", key)
@@ -185,6 +184,11 @@ def record_failure(
         update={"status": "failed", "reason": reason}
     )
     results.write(recorded_name(run), failed)
+
+
+def _is_of(record: RunRecord, run: Run) -> bool:
+    """Whether a record is of the same work as a run."""
+    return (record.level_keys, record.settings) == (run.levels, run.experiment.in_words)
 
 
 def _run_record(run: Run, levels: tuple[str, ...], command: str) -> RunRecord:

@@ -69,7 +69,8 @@ def size_of(path: Path) -> int:
 def rubbish(store: Store, *, unused: bool = False) -> list[Path]:
     """What can go: entries set aside, what killed writes left, kept trainings of levels that are finished.
 
-    With `unused` also finished work that no run needed when it last ran, so all of `singan super-resolve`.
+    With `unused` also finished work that no run needed when it last ran, nor needs since it was begun: all of
+    `singan super-resolve`, for one.
     Raises `UserError` where there is no store.
     """
     _refuse_no_store(store)
@@ -131,7 +132,7 @@ def _is_free(lock: Path) -> bool:
 
 
 def _needed_levels(store: Store) -> set[str]:
-    """Keys of the levels each run last needed, as the store's notes tell."""
+    """Keys of the levels each run last needed, or needs since it was begun, as the store's notes tell."""
     notes = (
         store.read_note(str(path.relative_to(store.root / "runs").with_suffix("")))
         for path in (store.root / "runs").rglob("*.json")

@@ -5,6 +5,7 @@
 <store>/outputs/<key>/             entry.json, picture.webp
 <store>/metrics/<key>/             entry.json, metrics.json
 <store>/runs/<profile>/...json     what each run last was: tells what changed, and why one failed
+<store>/runs/begun/...json         what a run is that has not ended yet: its levels are needed
 <store>/partial/<key>              a training in progress, with its checksum
 <store>/locks/<key>.lock           held while a key is worked on; <key>.holder says by whom
 <store>/damaged/                   entries set aside because their checksum was wrong
@@ -286,6 +287,10 @@ class Store:
         """Keep what a run last was."""
         self._check_there()
         write_atomically(self.root / "runs" / f"{name}.json", json.dumps(note, indent=1).encode())
+
+    def drop_note(self, name: str) -> None:
+        """Forget what a run was."""
+        (self.root / "runs" / f"{name}.json").unlink(missing_ok=True)
 
     def has_note_beginning(self, name: str) -> bool:
         """Whether there is a note whose name begins with `name`."""
