@@ -88,7 +88,7 @@ def test_a_gain_that_seeds_do_not_explain_is_told_from_what_they_may_explain(tmp
     first, second, *_ = sentences(data, {("colosseum", "x8", name): rough for name in ("lr_psnr", "niqe")})
     assert first == (
         "Of 3 variants trained here on Colosseum, none is shown to be better than the original training, "
-        "1 is much worse (real-g); 1 gains in a measure, and may lose in the other; "
+        "1 is much worse (real-g); 1 gains in a measure, and may lose in the other (real-b); "
         "1 differs from it by no more than seeds may."
     )
     assert second.startswith("The fastest that is not shown to lose, ")

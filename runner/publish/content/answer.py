@@ -80,7 +80,7 @@ def _of_quality(
     better = [e.experiment for e, verdict in found if is_better(verdict.effect)]
     wrecks = [e.experiment for e, verdict in found if verdict.effect == "much worse"]
     chance = sum(verdict.may_be_chance for _, verdict in found)
-    gains = sum(verdict.is_undecided and verdict.gains for _, verdict in found)
+    gains = [e.experiment for e, verdict in found if verdict.is_undecided and verdict.gains]
     words: list[str | Experiment] = [f"Of {count} trained here on {where}, "]
     if better:
         words += [f"{len(better)} {_be(better)} better than the original training ", *_named(better)]
@@ -89,7 +89,8 @@ def _of_quality(
         words.append(f"none is {shown}better than the original training")
     words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks)] if wrecks else []
     if gains:
-        words.append(f"; {gains} {'gains' if gains == 1 else 'gain'} in a measure, and may lose in the other")
+        gain = "gains" if len(gains) == 1 else "gain"
+        words += [f"; {len(gains)} {gain} in a measure, and may lose in the other ", *_named(gains)]
     if chance:
         words.append(f"; {chance} {'differs' if chance == 1 else 'differ'} from it by no more than seeds may")
     return (*words, ".")
