@@ -101,6 +101,7 @@ class StoppingPool(ProcessPool):
 
 
 def test_a_pool_that_is_asked_to_stop_keeps_what_it_has(tiny_study: TinyStudy, tmp_path: Path) -> None:
+    tiny_study.edit("epochs = 2", "epochs = 10")  # so that it is asked well before the level ends
     made = execution(tiny_study, tmp_path, jobs=2)
     made.executor = pool = StoppingPool(made.place, made.interrupt.set)
     with pytest.raises(InterruptedTrainingError):

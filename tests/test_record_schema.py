@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from helpers.outcomes import refused
+from helpers.pictures import noise
 from helpers.records import small_study, write_results
 from helpers.shell import TINY, Shell
 from helpers.tiny_study import TinyStudy
+from runner.images.encode import lossless_webp
 from runner.publish.data.gather import gather
 from runner.record.results import Results, profiles_in, read_published, run_name, write_published
 from runner.record.schema import ProfileRecord, PublishedRecord, factor_name
@@ -40,19 +42,23 @@ def test_writing_the_same_record_leaves_the_file_alone(results: Results) -> None
     assert path.stat().st_ino == before.st_ino
 
 
-def test_pictures_are_encoded_again_only_if_missing_or_the_record_changed(results: Results) -> None:
+def test_pictures_are_encoded_again_only_if_not_whole_or_the_record_changed(results: Results) -> None:
     encoded: list[str] = []
 
     def picture() -> bytes:
         encoded.append("once more")
-        return b"pixels"
+        return lossless_webp(noise())
 
     for record in (PROFILE, PROFILE, PROFILE.model_copy(update={"epochs": 3})):
         results.write("profile", record, {"p.webp": picture})
     assert len(encoded) == 2
-    (results.folder / "p.webp").unlink()
-    results.write("profile", PROFILE.model_copy(update={"epochs": 3}), {"p.webp": picture})
-    assert len(encoded) == 3
+    path = results.folder / "p.webp"
+    for spoilt in (None, path.read_bytes()[:-1]):
+        path.unlink()
+        if spoilt is not None:
+            path.write_bytes(spoilt)
+        results.write("profile", PROFILE.model_copy(update={"epochs": 3}), {"p.webp": picture})
+    assert len(encoded) == 4
 
 
 @pytest.mark.parametrize(
