@@ -104,8 +104,7 @@ class Execution:
             record_image(results, self.images[name], factor, baselines)
         if self._measuring.niqe_model is None:
             self.progress.say("NIQE is left out: its parameters can neither be downloaded nor found")
-        for run in self.plan.runs:
-            self.store.write_note(begun_name(self.plan, run), self._note(run, None))
+        self._note_what_begins()
         before = results.levels_in_use()
         try:
             with self._working():
@@ -131,6 +130,13 @@ class Execution:
             self.progress.say(f"FAILED {label}: {reason}")
         self.store.write_note(note_name(self.plan, run), self._note(run, reason))
         self.store.drop_note(begun_name(self.plan, run))
+
+    def _note_what_begins(self) -> None:
+        """Note which levels the runs need, where the store does not know, so that they are kept."""
+        for run in self.plan.runs:
+            note, last = self._note(run, None), self.store.read_note(note_name(self.plan, run))
+            if last is None or last["levels"] != note["levels"]:
+                self.store.write_note(begun_name(self.plan, run), note)
 
     def _note(self, run: Run, failure: str | None) -> Note:
         levels = (self.plan.levels[key] for key in run.levels)
