@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import partial
 
 from runner.record.results import Results
-from runner.record.schema import LevelRecord, level_name
+from runner.record.schema import LevelRecord
 
 
 def settle(results: Results, before: Collection[str]) -> None:
@@ -40,7 +40,7 @@ def _has_sheet(results: Results, level: LevelRecord) -> bool:
 
 def _write_plainly(results: Results, level: LevelRecord) -> None:
     """Write a further training's record and sheet of snapshots as those of the only training."""
-    old, file = results.picture_path(level.snapshots.sheet.file), f"levels/{level_name(level.key)}.webp"
+    old, file = results.picture_path(level.snapshots.sheet.file), f"levels/{level.key}.webp"
     sheet = level.snapshots.sheet.model_copy(update={"file": file})
     snapshots = level.snapshots.model_copy(update={"sheet": sheet})
     plain = level.model_copy(update={"training": None, "snapshots": snapshots})
