@@ -10,7 +10,7 @@ import pytest
 from helpers.tiny_study import TinyStudy
 from runner.execution.estimate import estimate, makespan, timed
 from runner.execution.resources import Resources
-from runner.execution.task import Task, critical_paths, pending_tasks, tasks_of
+from runner.execution.task import Task, pending_tasks, tasks_of, urgency
 from runner.planning.plan import Plan
 from runner.store.store import Store
 
@@ -69,10 +69,10 @@ def test_processes_finish_within_the_bounds_of_list_scheduling(seed: int, plan: 
     seconds = {key: chance.uniform(0.1, 100) for key in tasks}
     jobs = chance.randint(1, 6)
     work, longest = sum(seconds.values()), chains(tasks, seconds)
-    total = makespan(tasks, seconds, critical_paths(tasks_of(plan)), jobs)
+    total = makespan(tasks, seconds, urgency(tasks_of(plan)), jobs)
     assert max(longest, work / jobs) <= total * (1 + 1e-9)
     assert total <= (work / jobs + longest) * (1 + 1e-9)
 
 
 def test_nothing_takes_no_time(plan: Plan) -> None:
-    assert makespan({}, {}, critical_paths(tasks_of(plan)), 2) == 0
+    assert makespan({}, {}, urgency(tasks_of(plan)), 2) == 0

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from runner.execution.resources import Resources
-from runner.execution.task import Task, critical_paths, tasks_of
+from runner.execution.task import Task, tasks_of, urgency
 from runner.planning.plan import LevelTraining, Plan, SuperResolution
 from singan.feeds import adversarial_inputs
 from singan.geometry import PyramidGeometry, sr_step_sizes
@@ -57,7 +57,7 @@ def estimate(plan: Plan, pending: Mapping[str, Task], place: Resources) -> Estim
     seconds = {key: statistics.fmean(times[key] for times in found) for key in found[0]}
     tasks = {key: _duration(task, plan, seconds) for key, task in pending.items()}
     return Estimate(
-        tasks, makespan(pending, tasks, critical_paths(tasks_of(plan)), place.jobs), _longest(pending, tasks)
+        tasks, makespan(pending, tasks, urgency(tasks_of(plan)), place.jobs), _longest(pending, tasks)
     )
 
 
@@ -66,7 +66,7 @@ def _chains(plan: Plan, pending: Mapping[str, Task]) -> list[Chain]:
     chains = []
     missing = set(pending)
     for run in plan.runs:
-        keys = {*run.levels, *(draw.key for draw in run.draws)}
+        keys = set(run.keys)
         if keys & missing:
             chains.append(tuple(plan.levels[key] for key in run.levels))
             missing -= keys
@@ -179,7 +179,7 @@ def _duration(task: Task, plan: Plan, seconds: Mapping[str, float]) -> float:
 
 
 def makespan(
-    tasks: Mapping[str, Task], seconds: Mapping[str, float], critical_path: Mapping[str, float], jobs: int
+    tasks: Mapping[str, Task], seconds: Mapping[str, float], urgent: Mapping[str, float], jobs: int
 ) -> float:
     """Seconds until all is done, if each process takes the most urgent task that is ready."""
     waiting = dict(tasks)
@@ -187,7 +187,7 @@ def makespan(
     now, unfinished = 0.0, set(tasks)
     while waiting or running:
         ready = [key for key, task in waiting.items() if task.below not in unfinished]
-        for key in sorted(ready, key=lambda key: -critical_path[key])[: jobs - len(running)]:
+        for key in sorted(ready, key=lambda key: -urgent[key])[: jobs - len(running)]:
             heapq.heappush(running, (now + seconds[key], key))
             del waiting[key]
         now, done = heapq.heappop(running)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -77,3 +78,15 @@ def critical_paths(tasks: Mapping[str, Task]) -> dict[str, float]:
         if task.below is not None:
             longest_above[task.below] = max(longest_above.get(task.below, 0.0), longest[key])
     return longest
+
+
+def urgency(tasks: Mapping[str, Task]) -> dict[str, float]:
+    """How urgent each task is to several processes, by key.
+
+    A picture comes first, as it takes seconds and ends a run; then the level with the longest chain of work
+    above it, so that the last result comes early.
+    """
+    return {
+        key: path if isinstance(tasks[key].what, LevelTraining) else math.inf
+        for key, path in critical_paths(tasks).items()
+    }

@@ -18,7 +18,9 @@ class TaskQueue:
         """`tasks` are all of the plan's by key, `pending` the keys to do; the lowest `order` comes first."""
         self.failures: dict[str, str] = {}
         """Reason of each failed task, by its key."""
-        self._tasks, self._order = tasks, order
+        self.ended = 0
+        """How many times a task was finished or has failed."""
+        self.tasks, self._order = tasks, order
         self._open = set(pending)
         self._ready: list[tuple[float, str]] = []
         self._waiting: dict[str, set[str]] = {}
@@ -29,7 +31,7 @@ class TaskQueue:
     @property
     def cost(self) -> float:
         """Expected work of all open tasks."""
-        return sum(self._tasks[key].cost for key in self._open)
+        return sum(self.tasks[key].cost for key in self._open)
 
     def is_open(self, keys: Iterable[str]) -> bool:
         """Whether any of these is neither finished nor failed."""
@@ -39,7 +41,7 @@ class TaskQueue:
         """The next task to begin, or None while there is none; it stays open until `finish` or `fail`."""
         while self._ready:
             _, key = heapq.heappop(self._ready)
-            task = self._tasks[key]
+            task = self.tasks[key]
             if task.below in self._open:  # (the task below has been reopened meanwhile)
                 self._place(key)
             elif key in self._open:
@@ -54,6 +56,7 @@ class TaskQueue:
     def finish(self, key: str) -> None:
         """Mark a task as done, so that those waiting for it can begin."""
         self._open.discard(key)
+        self.ended += 1
         for above in self._waiting.pop(key, ()):
             self._place(above)
 
@@ -63,11 +66,12 @@ class TaskQueue:
         while hopeless:
             failed = hopeless.pop()
             self._open.discard(failed)
+            self.ended += 1
             self.failures[failed] = reason
             hopeless.extend(self._waiting.pop(failed, ()))
 
     def _place(self, key: str) -> None:
-        below = self._tasks[key].below
+        below = self.tasks[key].below
         if below is not None and below in self._open:
             self._waiting.setdefault(below, set()).add(key)
         elif below is not None and below in self.failures:

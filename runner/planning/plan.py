@@ -110,6 +110,11 @@ class Run:
         """The picture that is shown."""
         return self.draws[0]
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of all that it needs: its levels, coarsest first, and its pictures."""
+        return (*self.levels, *(draw.key for draw in self.draws))
+
     def __str__(self) -> str:
         return f"{self.experiment.id} on {self.image}"
 

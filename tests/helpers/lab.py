@@ -6,6 +6,7 @@ from pathlib import Path
 
 from helpers.tiny_study import TinyStudy
 from runner.execution.execute import Execution, Outcome
+from runner.execution.executors.interface import Executor
 from runner.execution.resources import Resources
 from runner.planning.plan import Plan
 from runner.record.results import Results
@@ -40,9 +41,13 @@ class Lab:
         self.results = Results(folder / "results", "tiny")
         self.progress = Silent()
 
-    def run(self, plan: Plan | None = None, *, force: bool = False) -> Outcome:
-        plan = plan or self.tiny.plan()
-        execution = Execution(plan, self.tiny.images, self.store, Resources(), self.progress, force)
+    def run(
+        self, plan: Plan | None = None, *, force: bool = False, executor: Executor | None = None
+    ) -> Outcome:
+        plan, place = plan or self.tiny.plan(), Resources()
+        execution = Execution(
+            plan, self.tiny.images, self.store, place, self.progress, force, executor=executor
+        )
         return execution.run_all(self.results, lambda run: f"singan run {run}")
 
     def weights(self) -> dict[str, bytes]:
