@@ -27,6 +27,9 @@ class Progress(Protocol):
     def update(self, fraction: float, detail: str) -> None:
         """Called with how much of the task is done, 0 to 1."""
 
+    def update_several(self, done: float, cost: float, detail: str) -> None:
+        """Called where several tasks are at work: how much of their cost is done, and what they are."""
+
     def finish(self, outcome: str) -> None:
         """Called when the task has ended; `outcome` in words."""
 
@@ -54,6 +57,10 @@ class _Clock:
 
     def __init__(self, work: float) -> None:
         self.work, self.done, self.started = work, 0.0, time.monotonic()
+
+    def share(self, running: float) -> float:
+        """How much of all the work is done, 0 to 1, when `running` of the current tasks' cost is."""
+        return min((self.done + running) / self.work, 1.0) if self.work > 0 else 0.0
 
     def left(self, running: float = 0.0) -> str:
         """Time left when `running` of the current task's cost is done."""
@@ -83,6 +90,10 @@ class PlainProgress:
     def update(self, fraction: float, detail: str) -> None:
         self._shown = time.monotonic()
         self.say(f"{self._label}: {fraction:.0%}, {detail}, {self._clock.left(fraction * self._cost)}")
+
+    def update_several(self, done: float, cost: float, detail: str) -> None:  # noqa: ARG002  (of all, not of these)
+        self._shown = time.monotonic()
+        self.say(f"{self._clock.share(done):.0%} of the work: {detail}, {self._clock.left(done)}")
 
     def finish(self, outcome: str) -> None:
         self._clock.done += self._cost
@@ -128,6 +139,10 @@ class LiveProgress:
         self._bars.update(self._one, completed=fraction, detail=detail)
         running = fraction * self._cost
         self._bars.update(self._all, completed=self._clock.done + running, detail=self._clock.left(running))
+
+    def update_several(self, done: float, cost: float, detail: str) -> None:
+        self.start("at work", cost)
+        self.update(done / cost if cost else 0.0, detail)
 
     def finish(self, outcome: str) -> None:
         self._clock.done += self._cost

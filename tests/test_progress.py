@@ -28,6 +28,20 @@ def test_without_a_terminal_there_are_plain_lines(capsys: pytest.CaptureFixture[
     assert last.startswith("level 0: trained in 1.0 s, ")
 
 
+def test_of_several_tasks_plain_lines_tell_the_share_of_all_the_work_which_never_falls(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = PlainProgress()
+    progress.begin(10)
+    progress.update_several(3.9, 4, "a 95%; b 99%")
+    progress.start("b", 2)
+    progress.finish("trained in 1.0 s")
+    progress.update_several(1.9, 6, "a 95%; c 0%")
+    first, _, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("39% of the work: a 95%; b 99%, ")
+    assert last.startswith("39% of the work: a 95%; c 0%, ")
+
+
 def test_plain_lines_do_not_come_every_epoch() -> None:
     progress = PlainProgress()
     progress.start("level 0", 1)

@@ -222,8 +222,9 @@ class Dispatcher:
             (only,) = self._at_work.values()
             self.progress.update(only.fraction, only.detail)
             return
-        cost = sum(one.task.cost for one in self._at_work.values())
-        done = sum(one.task.cost * one.fraction for one in self._at_work.values())
-        names = "; ".join(f"{one.task.label} {one.fraction:.0%}" for one in self._at_work.values())
-        self.progress.start("at work", cost)
-        self.progress.update(done / cost if cost else 0.0, names)
+        at_work = self._at_work.values()
+        self.progress.update_several(
+            sum(one.task.cost * one.fraction for one in at_work),
+            sum(one.task.cost for one in at_work),
+            "; ".join(f"{one.task.label} {one.fraction:.0%}" for one in at_work),
+        )
