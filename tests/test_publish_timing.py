@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 from pathlib import Path
 
@@ -119,10 +120,11 @@ def timed(*pairs: tuple[float, float | None], device: str = "cpu") -> Trained:
     return trained(records, complete=True)
 
 
-def test_on_a_cpu_ratios_are_of_processor_time_and_times_are_shown_as_on_the_wall() -> None:
+def test_on_a_cpu_times_and_their_ratios_are_of_the_processor() -> None:
     timing = compare(timed((10, 4), (20, 6)), timed((10, 8), (10, 12)), None, None)
     assert [level.measured.ratio for level in timing.levels] == [0.5, 0.5]
-    assert (timing.measured.ratio, timing.measured.value, timing.measured.original) == (0.5, 30, 20)
+    assert (timing.measured.ratio, timing.measured.value, timing.measured.original) == (0.5, 10, 20)
+    assert timing.measured.elapsed == (30, 20)
 
 
 def test_on_a_gpu_ratios_are_of_the_wall() -> None:
@@ -130,18 +132,35 @@ def test_on_a_gpu_ratios_are_of_the_wall() -> None:
     assert compare(mine, original, None, None).measured.ratio == 1
 
 
-def test_without_all_processor_times_ratios_are_of_the_wall() -> None:
+def test_without_all_processor_times_every_level_and_the_total_are_of_the_wall() -> None:
     timing = compare(timed((10, 4), (20, None)), timed((10, 8), (10, 12)), None, None)
-    assert [level.measured.ratio for level in timing.levels] == [0.5, 2]
+    assert [level.measured.ratio for level in timing.levels] == [1, 2]
     assert timing.measured.ratio == 1.5
 
 
 def test_a_ratio_over_several_images_is_of_one_clock() -> None:
-    both = Compared(10, 10, (4, 8))
-    assert total_ratio([both, Compared(30, 10, (12, 8))]) == 1
-    assert total_ratio([both, Compared(30, 10)]) == 2
-    assert total_ratio([both, Compared(None, 10)]) == 0.5
+    both = Compared((10, 10), (4, 8))
+    assert total_ratio([both, Compared((30, 10), (12, 8))]) == 1
+    assert total_ratio([both, Compared((30, 10))]) == 2
+    assert total_ratio([both, Compared((None, 10))]) == 0.5
     assert total_ratio([]) is None
+
+
+def test_a_bar_is_as_long_as_the_total_beside_which_its_ratio_stands(tmp_path: Path) -> None:
+    study = small_study()
+    write_results(tmp_path, study, Synthetic())
+    for path in tmp_path.rglob("levels/*.json"):
+        level = json.loads(path.read_text())
+        path.write_text(json.dumps({**level, "processor_seconds": 0.9 * level["seconds"] + level["level"]}))
+    cells = [cell for cell in gather(study, tmp_path).cells if cell.image.image.id == "colosseum"]
+    assert all(cell.timing.measured.is_processor_time for cell in cells if cell.run)
+    chart = timing_charts(cells, "original", None).bars[0][1].wide
+    assert isinstance(chart, TimingChart)
+    totals = {cell.experiment.id: cell.timing.measured.value for cell in cells}
+    unit_s = {"minutes": 60, "seconds": 1}[chart.unit]
+    lengths = {bar.label: sum(bar.parts) * unit_s for bar in chart.bars if bar.parts}
+    assert len(lengths) > 1
+    assert lengths == pytest.approx({name: totals[name] for name in lengths})
 
 
 def charts_of(

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from runner.publish.content.charts import GRID, INK, OWN, QUIET, Chart, FONT_px, TwoSizes, level_colour
-from runner.publish.data.model import Cell, Run
+from runner.publish.data.model import Cell
 from runner.publish.words import ratio
 
 Mode = Literal["absolute", "share"]
@@ -256,14 +256,14 @@ def timing_charts(cells: Sequence[Cell], original: str, floor: float | None) -> 
 
 
 def _bar_charts(cells: Sequence[Cell], original: str) -> tuple[tuple[Mode, TwoSizes[TimingChart]], ...]:
-    longest = max((sum(_seconds(cell.run)) for cell in cells if cell.run), default=0.0)
+    longest = max((sum(_seconds(cell)) for cell in cells), default=0.0)
     if not longest:
         return ()
     seconds, unit = (60.0, "minutes") if longest >= 300 else (1.0, "seconds")
     bars = tuple(
         Bar(
             cell.experiment.id,
-            tuple(part / seconds for part in _seconds(cell.run)) if cell.run else (),
+            tuple(part / seconds for part in _seconds(cell)),
             tuple(minutes * 60 / seconds for minutes in _published_minutes(cell)),
             _bar_note(cell),
         )
@@ -310,9 +310,11 @@ def _published_minutes(cell: Cell) -> tuple[float, ...]:
     return () if total is None else (total,)
 
 
-def _seconds(run: Run) -> tuple[float, ...]:
-    by_level = {level.record.level: level.record.seconds for level in run.levels}
-    return tuple(by_level.get(index, 0.0) for index in range(max(by_level, default=-1) + 1))
+def _seconds(cell: Cell) -> tuple[float, ...]:
+    """Training time of each level up to the last that was trained, by the clock that ratios are of."""
+    levels = cell.timing.levels
+    last = max((level.level for level in levels if level.record is not None), default=-1)
+    return tuple(level.measured.value or 0.0 for level in levels[: last + 1])
 
 
 def _bar_note(cell: Cell) -> str:

@@ -10,44 +10,64 @@ from runner.publish.words import size_words
 from runner.record.schema import LevelRecord
 from runner.study.published import Published
 
+Pair = tuple[float | None, float | None]
+"""A duration and the original training's, in the same unit; None where it is not known."""
+
 
 @dataclass(frozen=True)
 class Compared:
-    """A duration and the original training's, in the same unit; None where it is not known."""
+    """A duration beside the original training's, by one clock: processor time where that is known of both."""
 
-    value: float | None
-    original: float | None
-    processor: tuple[float | None, float | None] = (None, None)
-    """Both in processor time, seconds. On a CPU, these are compared if both are known."""
+    elapsed: Pair
+    processor: Pair = (None, None)
     is_noise: bool = False
     """Whether the ratio is no further from 1 than that of two trainings of equal work may be."""
 
     @property
+    def value(self) -> float | None:
+        """The duration."""
+        return self._pair[0]
+
+    @property
+    def original(self) -> float | None:
+        """The original training's."""
+        return self._pair[1]
+
+    @property
+    def is_processor_time(self) -> bool:
+        """Whether both are in processor time, as far as they are known at all."""
+        known = [index for index, duration in enumerate(self.elapsed) if duration is not None]
+        return bool(known) and all(self.processor[index] is not None for index in known)
+
+    @property
     def ratio(self) -> float | None:
         """How many times as long as the original; below 1 is faster."""
-        value, original = self.processor if None not in self.processor else (self.value, self.original)
+        value, original = self._pair
         if value is None or not original:
             return None
         return value / original
 
     def beside(self, other: Compared) -> Compared:
         """The same duration beside another one, in place of the original's."""
-        return Compared(self.value, other.value, (self.processor[0], other.processor[0]))
+        return Compared((self.elapsed[0], other.elapsed[0]), (self.processor[0], other.processor[0]))
+
+    @property
+    def _pair(self) -> Pair:
+        return self.processor if self.is_processor_time else self.elapsed
 
 
 def total_ratio(times: Iterable[Compared]) -> float | None:
     """Ratio of the sums of all times that have one, in processor time if all of these have it; else None."""
     known = [time for time in times if time.ratio is not None]
     processor = [time.processor for time in known]
-    wall = [(time.value, time.original) for time in known]
-    pairs = wall if any(None in pair for pair in processor) else processor
+    pairs = [time.elapsed for time in known] if any(None in pair for pair in processor) else processor
     theirs = sum(original or 0 for _, original in pairs)
     return sum(mine or 0 for mine, _ in pairs) / theirs if theirs else None
 
 
 @dataclass(frozen=True)
 class LevelTime:
-    """One level: measured in wall seconds, published in minutes."""
+    """One level: measured in seconds, published in minutes."""
 
     level: int
     record: LevelRecord | None
@@ -62,7 +82,7 @@ class LevelTime:
 
 @dataclass(frozen=True)
 class Timing:
-    """A run: measured in wall seconds, published in minutes."""
+    """A run: measured in seconds, published in minutes."""
 
     levels: tuple[LevelTime, ...]
     measured: Compared
@@ -121,7 +141,12 @@ def compare(
     published_original: Published | None,
     floor: NoiseFloor | None = None,
 ) -> Timing:
-    """Timing of a run beside the original's, level by level and in total."""
+    """Timing of a run beside the original's, level by level and in total.
+
+    All of it is by one clock: processor time, if every level of both has it.
+    """
+    timed = (*run.levels.values(), *original.levels.values())
+    by_processor = all(processor_seconds(level) is not None for level in timed)
     count = _level_count(run, original, published, published_original)
     minutes = _minutes_by_level(published, count)
     original_minutes = _minutes_by_level(published_original, count)
@@ -129,34 +154,33 @@ def compare(
         LevelTime(
             index,
             run.levels.get(index),
-            _compared_level(run.levels.get(index), original.levels.get(index), floor),
-            Compared(minutes.get(index), original_minutes.get(index)),
+            _compared_level(run.levels.get(index), original.levels.get(index), floor, by_processor),
+            Compared((minutes.get(index), original_minutes.get(index))),
         )
         for index in range(count)
     )
     return Timing(
         levels,
         _compared(
-            (run.seconds, original.seconds), (run.processor_seconds, original.processor_seconds), floor
+            (run.seconds, original.seconds),
+            (run.processor_seconds, original.processor_seconds) if by_processor else (None, None),
+            floor,
         ),
-        Compared(_total(published), _total(published_original)),
+        Compared((_total(published), _total(published_original))),
         other_machine=on_other_machines(run.levels, original.levels),
     )
 
 
 def _compared_level(
-    mine: LevelRecord | None, theirs: LevelRecord | None, floor: NoiseFloor | None
+    mine: LevelRecord | None, theirs: LevelRecord | None, floor: NoiseFloor | None, by_processor: bool
 ) -> Compared:
-    wall = (mine.seconds if mine else None, theirs.seconds if theirs else None)
-    return _compared(wall, (processor_seconds(mine), processor_seconds(theirs)), floor)
+    elapsed = (mine.seconds if mine else None, theirs.seconds if theirs else None)
+    processor = (processor_seconds(mine), processor_seconds(theirs)) if by_processor else (None, None)
+    return _compared(elapsed, processor, floor)
 
 
-def _compared(
-    wall: tuple[float | None, float | None],
-    processor: tuple[float | None, float | None],
-    floor: NoiseFloor | None,
-) -> Compared:
-    plain = Compared(*wall, processor)
+def _compared(elapsed: Pair, processor: Pair, floor: NoiseFloor | None) -> Compared:
+    plain = Compared(elapsed, processor)
     return replace(plain, is_noise=floor is not None and floor.covers(plain.ratio))
 
 

@@ -70,7 +70,7 @@ def _run_row(cell: Cell, run: Run, data: SiteData, root: str) -> Row:
         "status": record.status,
         "reason": record.reason,
         "levels": len(record.levels),
-        "training_seconds": timing.measured.value,
+        "training_seconds": timing.measured.elapsed[0],
         "training_processor_seconds": timing.measured.processor[0],
         "ratio_to_original": timing.measured.ratio,
         "other_machine_than_original": str(timing.other_machine).lower(),
