@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from runner.publish.content.charts import GRID, QUIET, Chart, level_colour
 from runner.publish.content.labels import Box, place_labels
@@ -66,7 +66,7 @@ class ScatterChart(Chart):
 
     def draw(self, figure: Figure) -> None:
         left, below = 58, 54
-        across = (self.width - left - 12) / self.width
+        across = (self.width - left - 18) / self.width
         up = (self.height - below - self._legend_px - 6) / self.height
         axes = figure.add_axes((left / self.width, below / self.height, across, up))
         low, high = self._range()
@@ -81,6 +81,9 @@ class ScatterChart(Chart):
                 axis.set_major_locator(LogLocator(subs=subs))
                 axis.set_minor_locator(NullLocator())
                 axis.set_major_formatter("{x:g}")
+        else:  # few letters a tick, which has to fit in at the ends
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
         axes.set_xlim(low, high)
         axes.set_ylim(low, high)
         axes.set_xlabel(f"{self.axis}: published", fontsize=_SCATTER_px)
