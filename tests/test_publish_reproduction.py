@@ -122,7 +122,8 @@ def test_the_page_links_every_run_and_names_its_correlations(root: Path, tmp_pat
         assert f'href="experiments/{experiment}.html#{image}"' in page
     (built,) = (page for page in all_pages(gather(STUDY, root)) if isinstance(page, ReproductionPage))
     rho = cast("float", built.found.measures[0].correlations[0].rho)
-    assert f"<strong>{rho:.2f}</strong>, over {built.found.trained_here} runs" in page
+    told = f"{rho:.2f}".replace("-", "\N{MINUS SIGN}")
+    assert f"<strong>{told}</strong>, over {built.found.trained_here} runs" in page
     assert "not yet" in page
 
 

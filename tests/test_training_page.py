@@ -149,3 +149,15 @@ def test_a_link_that_makes_no_sense_does_no_harm(context: BrowserContext, site: 
     assert stage.locator("select").first.input_value() == "original"
     takes = json.loads(stage.get_attribute("data-takes") or "")
     assert stage.locator("figure").first.evaluate(HREF) in [take["src"] for take in takes]
+
+
+@pytest.mark.browser
+def test_further_profiles_show_their_snapshots_too(context: BrowserContext, tmp_path: Path) -> None:
+    study = small_study(("original", "real-b"), ("colosseum",))
+    for profile in ("preview", "smoke"):
+        write_results(tmp_path / "results", study, Synthetic(profile=profile))
+    build_site(study, tmp_path / "results", tmp_path / "site")
+    for page in ("train.html", "profiles/smoke/train.html"):
+        stage = theatre(context, (tmp_path / "site" / page).as_uri())
+        href = stage.locator("figure").first.evaluate(HREF)
+        assert (tmp_path / "site" / page).parent.joinpath(href).is_file(), page

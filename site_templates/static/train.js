@@ -9,7 +9,7 @@
   class Theatre {
     constructor(root) {
       this.root = root;
-      this.takes = JSON.parse(root.dataset.takes);
+      this.takes = JSON.parse(root.dataset.takes).map((take) => ({ ...take, src: root.dataset.root + take.src }));
       this.scenes = JSON.parse(root.dataset.scenes);
       this.at = this.scenes.flatMap((scene) => scene.epochs.map((epoch) => ({ scene, epoch })));
       this.figures = [...root.querySelectorAll("figure")];

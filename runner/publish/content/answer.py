@@ -15,7 +15,7 @@ from runner.publish.content.verdicts import (
     judge_cell,
     judge_experiment,
 )
-from runner.publish.data.model import ExperimentData, ImageData, SiteData
+from runner.publish.data.model import Cell, ExperimentData, ImageData, SiteData
 from runner.publish.data.timing import total_ratio
 from runner.publish.words import join_words, plural
 from runner.record.schema import factor_name
@@ -89,7 +89,7 @@ def _of_quality(
         words.append(f"none is {shown}better than the original training")
     words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks)] if wrecks else []
     if gains:
-        gain = "gains" if len(gains) == 1 else "gain"
+        gain = "seems to gain" if len(gains) == 1 else "seem to gain"
         words += [f"; {len(gains)} {gain} in a measure, and may lose in the other ", *_named(gains)]
     if chance:
         words.append(f"; {chance} {'differs' if chance == 1 else 'differ'} from it by no more than seeds may")
@@ -97,12 +97,13 @@ def _of_quality(
 
 
 def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, scatters: Scatters) -> Words:
-    """A sentence about the shortest training beside the original's that loses at most slightly anywhere."""
+    """A sentence about the shortest training beside the original's that loses at most slightly anywhere.
+
+    Only images on which both were trained on the same machine count for the time.
+    """
     ratios = [
         (
-            total_ratio(
-                c.timing.measured for c in e.cells if c.state == "done" and not c.timing.other_machine
-            ),
+            total_ratio(cell.timing.measured for cell in _timed(e)),
             e,
             verdict.is_undecided,
         )
@@ -115,15 +116,24 @@ def _of_time(found: Sequence[tuple[ExperimentData, Judged]], data: SiteData, sca
     ratio, fastest, is_undecided = min(known, key=lambda each: each[0])
     if ratio >= 1:
         return ("None that loses at most slightly trains faster.",)
-    cells = [cell for cell in fastest.cells if cell.timing.measured.ratio is not None]
+    cells = _timed(fastest)
     noise = all(cell.timing.measured.is_noise for cell in cells)
     chance = ", which may be chance: two equal trainings differ as much" if noise else ""
-    who = (
-        "The fastest that is not shown to lose, "
-        if is_undecided
-        else "The fastest that loses at most slightly, "
-    )
-    return (who, fastest.experiment, f", takes {ratio:.2f} of its training time{chance}.")
+    seems = "seems to lose" if is_undecided else "loses"
+    who = f"The fastest that {seems} no more than a little on any image, "
+    trained = [cell for cell in fastest.cells if cell.state == "done" and cell.timing.measured.value]
+    titles = tuple(cell.image.image.title for cell in cells)
+    where = f" on {join_words(titles)}" if len(cells) < len(trained) else ""
+    return (who, fastest.experiment, f", takes {ratio:.2f} of its training time{where}{chance}.")
+
+
+def _timed(experiment: ExperimentData) -> list[Cell]:
+    """The cells whose training time can be set beside the original's."""
+    return [
+        cell
+        for cell in experiment.cells
+        if cell.state == "done" and cell.timing.measured.ratio is not None and not cell.timing.other_machine
+    ]
 
 
 def _loses(experiment: ExperimentData, data: SiteData, scatters: Scatters) -> bool:

@@ -39,7 +39,7 @@ _SCALES = {
 }
 """From coarse to fine: as viridis, but nothing too light for a light page, or too dark for a dark one."""
 
-LEFT_px = {True: 52, False: 64}
+LEFT_px = {True: 70, False: 64}
 """Room for the scale on the left, by whether a chart is narrow."""
 FONT_px = {True: 13, False: 11}
 """Size of text: a phone shows a narrow chart at about its own size, a wide one is enlarged."""

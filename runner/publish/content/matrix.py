@@ -98,7 +98,7 @@ class MatrixTable:
     rows: tuple[MatrixRow, ...]
     failed: tuple[Cell, ...]
     not_run: tuple[Experiment, ...]
-    """Experiments that have no row here, and did not fail."""
+    """Experiments that have no row here though they are meant to, and did not fail."""
 
     @property
     def trained_here(self) -> int:
@@ -141,7 +141,7 @@ def _of_image(data: SiteData, image: ImageData, scatters: Scatters) -> MatrixTab
                 rows.append(_row(experiment, [(cell, original)], factor, compared, verdict))
         elif cell.state == "failed":
             failed.append(cell)
-        else:
+        elif cell.state == "not run":
             missing.append(experiment.experiment)
     return _table(image.image.id, image.image.title, (image,), rows, failed, missing)
 

@@ -18,7 +18,7 @@ from runner.publish.words import ratio as ratio_words
 from runner.record.schema import Metrics, factor_name
 from runner.study.schema import Image
 
-_FEWEST_PAIRS = 4
+_FEWEST_PAIRS = 5
 """With fewer runs, a rank correlation is one of a handful of values and says nothing."""
 
 

@@ -322,4 +322,4 @@ def _bar_note(cell: Cell) -> str:
         return ""
     if cell.timing.measured.value is None:
         return "incomplete"
-    return ratio(cell.timing.measured.ratio)
+    return ratio(cell.timing.measured.ratio) + ("*" if cell.timing.other_machine else "")
