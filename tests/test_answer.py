@@ -68,6 +68,15 @@ def test_where_nothing_is_better_it_says_none(tmp_path: Path) -> None:
     assert first == "Of 3 variants trained here on Colosseum, none is better than the original training."
 
 
+def test_what_is_worse_is_told_beside_what_is_much_worse(tmp_path: Path) -> None:
+    worse, wrecked = {"lr_psnr": 19.5, "niqe": 3.0}, {"lr_psnr": 1.0, "niqe": 3.0}
+    first, *_ = sentences(data_of(tmp_path, {"real-b": worse, "real-g": wrecked}))
+    assert first == (
+        "Of 3 variants trained here on Colosseum, none is better than the original training, "
+        "1 is much worse (real-g), 1 is worse (real-b)."
+    )
+
+
 def test_what_other_seeds_may_explain_is_neither_called_better_nor_said_to_lose_nothing(
     tmp_path: Path,
 ) -> None:

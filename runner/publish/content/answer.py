@@ -88,6 +88,8 @@ def _of_quality(
         shown = "shown to be " if chance or gains else ""
         words.append(f"none is {shown}better than the original training")
     words += [f", {len(wrecks)} {_be(wrecks)} much worse ", *_named(wrecks)] if wrecks else []
+    worse = [e.experiment for e, verdict in found if verdict.effect in {"worse", "slightly worse"}]
+    words += [f", {len(worse)} {_be(worse)} worse ", *_named(worse)] if worse else []
     if gains:
         gain = "seems to gain" if len(gains) == 1 else "seem to gain"
         words += [f"; {len(gains)} {gain} in a measure, and may lose in the other ", *_named(gains)]
