@@ -68,6 +68,17 @@ def test_where_nothing_is_better_it_says_none(tmp_path: Path) -> None:
     assert first == "Of 3 variants trained here on Colosseum, none is better than the original training."
 
 
+def test_images_on_which_not_every_variant_was_trained_are_alternatives(tmp_path: Path) -> None:
+    study = small_study(EXPERIMENTS)
+    left_out: list[tuple[str, str]] = []
+    for images in ("Stone face and Colosseum", "Stone face or Colosseum"):
+        results = tmp_path / str(len(left_out))
+        write_results(results, study, Synthetic(profile="paper", left_out=left_out))
+        first, *_ = sentences(gather(study, results))
+        assert first.startswith(f"Of 3 variants trained here on {images}, ")
+        left_out.append(("real-g", "stone-face"))
+
+
 def test_what_is_worse_is_told_beside_what_is_much_worse(tmp_path: Path) -> None:
     worse, wrecked = {"lr_psnr": 19.5, "niqe": 3.0}, {"lr_psnr": 1.0, "niqe": 3.0}
     first, *_ = sentences(data_of(tmp_path, {"real-b": worse, "real-g": wrecked}))

@@ -167,10 +167,10 @@ def size_words(width: int, height: int) -> str:
     return f"{width}{TIMES}{height}"
 
 
-def join_words(words: tuple[str, ...]) -> str:
+def join_words(words: tuple[str, ...], conjunction: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     *most, last = words or ("",)
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
 def capitalised(text: str) -> str:

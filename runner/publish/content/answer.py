@@ -75,7 +75,9 @@ def _of_quality(
         return (f"Trained for {epochs} a level, the runs here show that all of it works, and nothing more.",)
     if not found:
         return ("No variant has been trained in this record beside the original, so it answers nothing yet.",)
-    where = join_words(tuple(image.image.title for image in images))
+    factor = factor_name(data.study.study.factor)
+    everywhere = all(len(compared_images(e, data.original, factor)) == len(images) for e, _ in found)
+    where = join_words(tuple(image.image.title for image in images), "and" if everywhere else "or")
     count = plural(len(found), "variant")
     better = [e.experiment for e, verdict in found if is_better(verdict.effect)]
     wrecks = [e.experiment for e, verdict in found if verdict.effect == "much worse"]
