@@ -129,16 +129,16 @@ class Execution:
         if executor is None:
             executor = ProcessPool(self.place) if jobs > 1 else InProcess(self.interrupt.is_set)
         dispatcher = Dispatcher(
-            TaskQueue(tasks, pending, order),
-            executor,
-            self.store,
-            self._stored,
-            self.place,
-            self.progress,
-            self.interrupt,
-            self.leg_s,
-            self.force,
-            position,
+            queue=TaskQueue(tasks, pending, order),
+            executor=executor,
+            store=self.store,
+            stored=self._stored,
+            place=self.place,
+            progress=self.progress,
+            interrupt=self.interrupt,
+            leg_s=self.leg_s,
+            force=self.force,
+            position=position,
         )
         self.progress.begin(dispatcher.queue.cost)
         self.place.settle()
